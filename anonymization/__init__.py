@@ -1,0 +1,6 @@
+"""Turns frames with people in them into frames without; knows no file, table or contract, and does no I/O."""
+
+import os
+
+# Read once by tldextract, which Presidio's e-mail recogniser imports; unset, its first use fetches a list from the network.
+os.environ.setdefault("TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS", "")

@@ -1,0 +1,41 @@
+"""The keyring's file, apart from the data: mode 0600, replaced in one step, never written anywhere else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from anonymization.errors import AnonymizationError
+from anonymization.keyring import Keyring, dump_keyring, parse_keyring
+from pipelines.errors import ConfigurationError, MissingKeyError
+
+
+def read_keyring(path: Path) -> Keyring:
+    """The keyring; MissingKeyError when there is none, ConfigurationError when others may read it."""
+    try:
+        mode = path.stat().st_mode & 0o777
+        text = path.read_text()
+    except FileNotFoundError:
+        raise MissingKeyError(f"there is no keyring at {path}", hint="make one with `tokumei keys init`") from None
+    if mode & 0o077:
+        raise ConfigurationError(f"the keyring {path} has mode {mode:o}", hint="others may read it: set it to 600")
+    try:
+        return parse_keyring(text)
+    except AnonymizationError as error:
+        raise MissingKeyError(f"{path}: {error}", hint="restore the keyring from its backup") from None
+
+
+def write_keyring(path: Path, keyring: Keyring) -> None:
+    """Replace the keyring's file as a whole."""
+    write_secret(path, dump_keyring(keyring).encode())
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 so that either the old or the new content exists, also after a crash."""
+    temporary = path.with_name(f".{path.name}.new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)

@@ -1,0 +1,153 @@
+"""The control ledger's tables and connection: SQLite when embedded, PostgreSQL at scale. Holds no raw identifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+
+from pipelines.errors import StorageBusyError
+
+metadata = sa.MetaData()
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """A moment in UTC; SQLite forgets time zones, so it is given back here."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("delivery_id", sa.Integer, primary_key=True),
+    sa.Column("content_digest", sa.String(64), nullable=False, index=True),
+    sa.Column("source", sa.String(32), nullable=False),
+    sa.Column("file_name", sa.String(255), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # committed | duplicate | held
+    sa.Column("settled", sa.Boolean, nullable=False),  # the landing file is gone, or is meant to stay
+    sa.Column("reason", sa.String(500)),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("received_date", sa.Date, nullable=False),
+    sa.Column("read_count", sa.BigInteger, nullable=False),
+    sa.Column("accepted_count", sa.BigInteger, nullable=False),
+    sa.Column("rejected_count", sa.BigInteger, nullable=False),
+    sa.Column("duplicate_count", sa.BigInteger, nullable=False),
+    sa.Column("suppressed_count", sa.BigInteger, nullable=False),
+)
+
+sa.Index(
+    "one_commit_per_content",
+    deliveries.c.content_digest,
+    unique=True,
+    sqlite_where=deliveries.c.state == "committed",
+    postgresql_where=deliveries.c.state == "committed",
+)
+
+touched_dates = sa.Table(
+    "touched_dates",
+    metadata,
+    sa.Column("content_digest", sa.String(64), primary_key=True),
+    sa.Column("event_date", sa.Date, primary_key=True),
+    sa.Column("built", sa.Boolean, nullable=False),
+)
+
+account_facts = sa.Table(
+    "account_facts",
+    metadata,
+    sa.Column("user_pseudonym", sa.LargeBinary(16), primary_key=True),
+    sa.Column("as_of", sa.Date, nullable=False),
+    sa.Column("open_listings", sa.Integer, nullable=False),
+    sa.Column("open_trades", sa.Integer, nullable=False),
+    sa.Column("last_transaction_date", sa.Date),
+    sa.Column("consent", sa.Boolean, nullable=False),
+)
+
+tombstones = sa.Table(
+    "tombstones",
+    metadata,
+    sa.Column("kind", sa.String(8), primary_key=True),  # user | device
+    sa.Column("pseudonym", sa.LargeBinary(16), primary_key=True),
+    sa.Column("key_id", sa.String(64), nullable=False),
+    sa.Column("request_id", sa.String(36), nullable=False),
+    sa.Column("effective_at", Instant, nullable=False),
+)
+
+deletion_requests = sa.Table(
+    "deletion_requests",
+    metadata,
+    sa.Column("request_id", sa.String(36), primary_key=True),
+    sa.Column("request_key", sa.String(128), nullable=False, unique=True),
+    sa.Column("channel", sa.String(16), nullable=False),
+    sa.Column("requested_at", Instant, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(500)),
+    sa.Column("eligible_on", sa.Date),
+    sa.Column("sealed_subject", sa.LargeBinary),
+    sa.Column("plan_digest", sa.String(64), index=True),
+    sa.Column("completed_at", Instant),
+)
+
+request_moves = sa.Table(
+    "request_moves",
+    metadata,
+    sa.Column("move_id", sa.Integer, primary_key=True),
+    sa.Column("request_id", sa.String(36), nullable=False, index=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("moved_at", Instant, nullable=False),
+    sa.Column("actor", sa.String(100), nullable=False),
+    sa.Column("reason", sa.String(500)),
+)
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("approved_by", sa.String(100)),
+    sa.Column("approved_at", Instant),
+)
+
+
+def open_ledger(url: str) -> sa.Engine:
+    """Connect to the ledger and create what is missing; safe to call at the start of every step."""
+    parsed = make_url(url)
+    engine = sa.create_engine(parsed, connect_args=_connect_arguments(parsed))
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    metadata.create_all(engine)
+    return engine
+
+
+def _connect_arguments(url: URL) -> dict[str, Any]:
+    return {"timeout": 60} if url.get_backend_name() == "sqlite" else {}
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - the DBAPI's own type
+    connection.execute("PRAGMA secure_delete = ON")  # deleted pseudonyms must not stay in free pages
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+@contextmanager
+def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One all-or-nothing change; StorageBusyError, without the statement's values, when the database gives way."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except sa.exc.OperationalError as error:
+        name = type(error.orig).__name__
+        raise StorageBusyError(f"the control ledger did not answer ({name})", hint="run the step again") from None

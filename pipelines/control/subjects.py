@@ -1,0 +1,114 @@
+"""What the ledger knows of data subjects, under membership pseudonyms: account facts, consent, tombstones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+import sqlalchemy as sa
+
+from pipelines.control.ledger import account_facts, tombstones, transaction
+
+BATCH = 500
+DEVICE_SCHEMA = pl.Schema({"device": pl.Binary(), "until": pl.Datetime("us", "UTC")})
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What decides whether a member may be deleted now."""
+
+    open_listings: int
+    open_trades: int
+    last_transaction_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """One pseudonym whose rows must never be stored again."""
+
+    kind: str
+    pseudonym: bytes
+    key_id: str
+    request_id: str
+    effective_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Whose lines are left out on ingestion, under membership pseudonyms.
+
+    left and refusing: members who left, and who do not consent (Binary). devices: columns device and until; lines of
+    these devices up to that moment belong to someone who left. version: changes whenever a tombstone is raised.
+    """
+
+    left: pl.Series
+    refusing: pl.Series
+    devices: pl.DataFrame
+    version: int
+
+
+def store_account_facts(engine: sa.Engine, facts: pl.DataFrame) -> int:
+    """Replace the facts of each member by newer ones; returns the rows written. Columns as in account_facts."""
+    newest = facts.sort("as_of").unique("user_pseudonym", keep="last")
+    with transaction(engine) as connection:
+        known = connection.execute(sa.select(account_facts.c.user_pseudonym, account_facts.c.as_of))
+        stored = {bytes(pseudonym): as_of for pseudonym, as_of in known}
+        rows = [
+            row for row in newest.to_dicts() if stored.get(row["user_pseudonym"], date.min) <= row["as_of"]
+        ]
+        for start in range(0, len(rows), BATCH):
+            batch = rows[start : start + BATCH]
+            keys = [row["user_pseudonym"] for row in batch]
+            connection.execute(sa.delete(account_facts).where(account_facts.c.user_pseudonym.in_(keys)))
+            connection.execute(sa.insert(account_facts), batch)
+    return len(rows)
+
+
+def find_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> AccountFacts | None:
+    """The facts of one member, who may be stored under any of these pseudonyms."""
+    query = sa.select(account_facts).where(account_facts.c.user_pseudonym.in_(list(pseudonyms)))
+    with transaction(engine) as connection:
+        row = connection.execute(query).first()
+    return None if row is None else AccountFacts(row.open_listings, row.open_trades, row.last_transaction_date)
+
+
+def forget_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> int:
+    """Delete a member's facts; returns the rows deleted."""
+    with transaction(engine) as connection:
+        statement = sa.delete(account_facts).where(account_facts.c.user_pseudonym.in_(list(pseudonyms)))
+        return connection.execute(statement).rowcount
+
+
+def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:
+    """Enter tombstones that are not there yet; from here on nothing of these subjects is stored."""
+    with transaction(engine) as connection:
+        for stone in stones:
+            matches = (tombstones.c.kind == stone.kind) & (tombstones.c.pseudonym == stone.pseudonym)
+            if connection.execute(sa.select(tombstones.c.kind).where(matches)).first() is None:
+                row = {"kind": stone.kind, "pseudonym": stone.pseudonym, "key_id": stone.key_id}
+                row |= {"request_id": stone.request_id, "effective_at": stone.effective_at}
+                connection.execute(sa.insert(tombstones).values(**row))
+
+
+def read_suppression(engine: sa.Engine) -> Suppression:
+    """Everybody to leave out now. Any failure to read it propagates: without tombstones nothing may be ingested."""
+    refusing = sa.select(account_facts.c.user_pseudonym).where(account_facts.c.consent.is_(False))
+    with transaction(engine) as connection:
+        stones = connection.execute(sa.select(tombstones)).all()
+        unwilling = [bytes(pseudonym) for pseudonym in connection.execute(refusing).scalars()]
+    left = [bytes(stone.pseudonym) for stone in stones if stone.kind == "user"]
+    devices = [(bytes(stone.pseudonym), stone.effective_at) for stone in stones if stone.kind == "device"]
+    return Suppression(
+        left=pl.Series("user", left, dtype=pl.Binary),
+        refusing=pl.Series("user", unwilling, dtype=pl.Binary),
+        devices=pl.DataFrame(devices, schema=DEVICE_SCHEMA, orient="row"),
+        version=len(stones),
+    )
+
+
+def suppression_version(engine: sa.Engine) -> int:
+    """Changes whenever a tombstone is raised."""
+    with transaction(engine) as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(tombstones)).scalar_one()

@@ -1,0 +1,120 @@
+"""A deletion request as it arrives: the identifier becomes pseudonyms under every live key, and is not kept."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import polars as pl
+import sqlalchemy as sa
+
+from anonymization.keyring import Keyring, seal, unseal
+from anonymization.operators import pseudonym_of
+from pipelines.control.requests import DeletionRequest, enter_request
+from pipelines.control.subjects import AccountFacts
+from pipelines.errors import ConfigurationError
+
+SUBJECT_PURPOSES = ("usage", "satisfaction", "security", "membership")
+REQUEST_NAMESPACE = uuid.UUID("5f0c7a52-2b0e-5d6b-9c1e-6c1f3b0a9d11")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One data subject as the lake knows them: pseudonyms by purpose, and account facts given with the request.
+
+    users holds the member's pseudonyms under every live key; devices those of devices that were theirs alone.
+    """
+
+    users: Mapping[str, tuple[bytes, ...]] = field(hash=False)
+    devices: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict, hash=False)
+    facts: AccountFacts | None = None
+
+    def pseudonyms(self, purpose: str) -> tuple[bytes, ...]:
+        """Everything that stands for this subject under one purpose."""
+        return (*self.users.get(purpose, ()), *self.devices.get(purpose, ()))
+
+
+def identify_subject(user_id: str, keyring: Keyring, facts: AccountFacts | None = None) -> Subject:
+    """The pseudonyms of a member under every live key of every purpose that stores them."""
+    if not user_id.strip():
+        raise ConfigurationError("the user id is empty", hint="give the member's id as the logs write it")
+    users = {
+        purpose: tuple(pseudonym_of(user_id.strip(), "user", key) for key in keyring.live(purpose))
+        for purpose in SUBJECT_PURPOSES
+    }
+    return Subject(users, {}, facts)
+
+
+def new_request(  # noqa: PLR0913 - a request has these facts
+    keyring: Keyring,
+    user_id: str,
+    *,
+    request_key: str,
+    channel: str,
+    requested_at: datetime,
+    facts: AccountFacts | None = None,
+) -> DeletionRequest:
+    """A request to enter in the ledger; its id follows from its key, so that filing it twice is filing it once."""
+    return DeletionRequest(
+        request_id=str(uuid.uuid5(REQUEST_NAMESPACE, request_key)),
+        request_key=request_key,
+        channel=channel,
+        requested_at=requested_at,
+        state="received",
+        reason=None,
+        eligible_on=None,
+        sealed_subject=seal_subject(identify_subject(user_id, keyring, facts), keyring),
+        plan_digest=None,
+        completed_at=None,
+    )
+
+
+def accept_requests(engine: sa.Engine, keyring: Keyring, rows: pl.DataFrame) -> int:
+    """File a request for each row of the requests source; returns how many were new."""
+    requests = (
+        new_request(
+            keyring,
+            row["user_id"],
+            request_key=row["request_key"],
+            channel=row["channel"],
+            requested_at=row["event_at"],
+        )
+        for row in rows.iter_rows(named=True)
+    )
+    return sum(enter_request(engine, request) for request in requests)
+
+
+def seal_subject(subject: Subject, keyring: Keyring) -> bytes:
+    """The subject as bytes that only the keyring opens, so that the ledger's file holds no pseudonym of theirs."""
+    facts = subject.facts
+    document = {
+        "users": {purpose: [value.hex() for value in values] for purpose, values in subject.users.items()},
+        "devices": {purpose: [value.hex() for value in values] for purpose, values in subject.devices.items()},
+        "facts": None
+        if facts is None
+        else [facts.open_listings, facts.open_trades, str(facts.last_transaction_date or "")],
+    }
+    return seal(keyring, json.dumps(document).encode())
+
+
+def unseal_subject(request: DeletionRequest, keyring: Keyring) -> Subject:
+    """The subject of a request that is not completed."""
+    if request.sealed_subject is None:
+        raise ConfigurationError(f"request {request.request_id} is completed", hint="see its certificate")
+    document = json.loads(unseal(keyring, request.sealed_subject))
+    return Subject(
+        users=_read_pseudonyms(document["users"]),
+        devices=_read_pseudonyms(document["devices"]),
+        facts=None if document["facts"] is None else _read_facts(*document["facts"]),
+    )
+
+
+def _read_pseudonyms(texts: Mapping[str, list[str]]) -> dict[str, tuple[bytes, ...]]:
+    return {purpose: tuple(bytes.fromhex(text) for text in values) for purpose, values in texts.items()}
+
+
+def _read_facts(open_listings: int, open_trades: int, last_transaction: str) -> AccountFacts:
+    return AccountFacts(open_listings, open_trades, date.fromisoformat(last_transaction) if last_transaction else None)

@@ -1,0 +1,49 @@
+"""Secrets that Airflow's components share, and the passwords of its two users: made once, readable by the owner only."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+ENGINEER = "engineer"
+COMPLIANCE_OFFICER = "compliance-officer"
+
+# The user role may answer human tasks and start DAGs, and sees no pools, connections, variables or configuration.
+ROLES: Mapping[str, str] = {ENGINEER: "admin", COMPLIANCE_OFFICER: "user"}
+
+
+def load_component_secrets(home: Path) -> dict[str, str]:
+    """Return the environment variables that hold the secrets, creating them at the first call.
+
+    Components that start together on an empty home each invent their own, and tasks then die with "Invalid auth token".
+    """
+    fresh = {
+        "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
+        "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+    }
+    return _load_or_create(home / "secrets.json", fresh)
+
+
+def load_passwords(home: Path) -> dict[str, str]:
+    """Return each user's password, creating them at the first call, in the file that SimpleAuthManager reads."""
+    return _load_or_create(passwords_file(home), {user: secrets.token_urlsafe(18) for user in ROLES})
+
+
+def passwords_file(home: Path) -> Path:
+    """Return where the passwords are, for a person to read."""
+    return home / "passwords.json"
+
+
+def _load_or_create(file: Path, fresh: dict[str, str]) -> dict[str, str]:
+    with contextlib.suppress(FileExistsError):
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(fresh, stream)
+    stored: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    return stored

@@ -1,0 +1,197 @@
+"""Airflow's REST API as one named user sees it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from pipelines.embedded.failures import RequestRefusedError
+
+PAGE_SIZE = 100
+READ_ATTEMPTS = 4
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HumanTask:
+    """A task that waits for a person; `subject` and `body` are what the person reads."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    subject: str
+    body: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HumanAnswer:
+    """Who answered a human task, what, and when."""
+
+    user: str
+    options: tuple[str, ...]
+    answered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFailure:
+    """A DAG file that Airflow could not import."""
+
+    file: Path
+    stack_trace: str
+
+
+class AirflowClient:
+    """One user's session; logs in at the first request. Close it, or use it as a context manager."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self.user = user
+        self._password = password
+        # A proxy from the environment must not see loopback requests.
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
+        """Start a run now and return its run id. Airflow stores `conf`, and logs it: pass ids and paths, never data."""
+        body = {"logical_date": None, "conf": dict(conf or {})}
+        run = self._send("POST", f"/dags/{_part(dag_id)}/dagRuns", body)
+        return str(run["dag_run_id"])
+
+    def unpause(self, dag_ids: Iterable[str]) -> None:
+        """Let these DAGs be started by schedules and assets; a new DAG is paused."""
+        for dag_id in dag_ids:
+            self._send("PATCH", f"/dags/{_part(dag_id)}", {"is_paused": False})
+
+    def last_parsed(self, dag_id: str) -> datetime | None:
+        """Return when Airflow last read the DAG's file, None when it does not know the DAG."""
+        response = self._read(f"/dags/{_part(dag_id)}", allowed=(200, 404))
+        if response.status_code == 404:
+            return None
+        return _instant(response.json()["last_parsed_time"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Return the run's state: queued, running, success or failed."""
+        return str(self._read(_run_path(dag_id, run_id)).json()["state"])
+
+    def runs(self, dag_id: str, **filters: str) -> list[Json]:
+        """Return the DAG's runs, oldest first, as the API describes them."""
+        return list(self._pages(f"/dags/{_part(dag_id)}/dagRuns", "dag_runs", order_by="run_after", **filters))
+
+    def fail_run(self, dag_id: str, run_id: str) -> None:
+        """Give a run up: its unfinished tasks are stopped."""
+        self._send("PATCH", _run_path(dag_id, run_id), {"state": "failed"})
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
+        """Return every task instance of a run, mapped ones included, as the API describes them."""
+        return list(self._pages(f"{_run_path(dag_id, run_id)}/taskInstances", "task_instances"))
+
+    def pending_human_tasks(self, dag_id: str, run_id: str) -> tuple[HumanTask, ...]:
+        """Return the run's tasks that wait for a person."""
+        path = f"{_run_path(dag_id, run_id)}/hitlDetails"
+        return tuple(_human_task(each) for each in self._pages(path, "hitl_details", response_received="false"))
+
+    def answer_human_task(
+        self, dag_id: str, run_id: str, task_id: str, *, option: str = "Approve", note: str = "", map_index: int = -1
+    ) -> HumanAnswer:
+        """Answer as this user; the note is kept in Airflow's database, and the task passes it on as an XCom.
+
+        Raises RequestRefusedError with status 403 for a user who may not answer, 409 when it is answered already.
+        """
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{_part(task_id)}/{map_index}/hitlDetails"
+        body = {"chosen_options": [option], "params_input": {"note": note} if note else {}}
+        answer = self._send("PATCH", path, body)
+        return HumanAnswer(
+            answer["responded_by"]["id"], tuple(answer["chosen_options"]), _instant(answer["responded_at"])
+        )
+
+    def import_errors(self) -> tuple[ImportFailure, ...]:
+        """Return the DAG files that could not be imported."""
+        failures = self._pages("/importErrors", "import_errors")
+        return tuple(ImportFailure(Path(each["filename"]), each["stack_trace"]) for each in failures)
+
+    def _pages(self, path: str, key: str, **filters: str) -> Iterator[Json]:
+        offset = 0
+        while True:
+            page = self._read(path, {**filters, "limit": PAGE_SIZE, "offset": offset}).json()
+            yield from page[key]
+            offset += PAGE_SIZE
+            if offset >= page["total_entries"]:
+                return
+
+    def _read(
+        self, path: str, parameters: Mapping[str, str | int] | None = None, allowed: tuple[int, ...] = (200,)
+    ) -> httpx.Response:
+        """Read, and try again when the server is busy: SQLite answers one writer at a time."""
+        for attempt in range(1, READ_ATTEMPTS + 1):
+            try:
+                response = self._request("GET", path, params=parameters)
+            except httpx.TransportError:
+                if attempt == READ_ATTEMPTS:
+                    raise
+            else:
+                if response.status_code < 500 or attempt == READ_ATTEMPTS:
+                    return _check(response, allowed)
+            time.sleep(attempt)
+        raise AssertionError
+
+    def _send(self, method: str, path: str, body: Json) -> Json:
+        answer: Json = _check(self._request(method, path, json=body), (200, 201)).json()
+        return answer
+
+    def _request(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401
+        if "Authorization" not in self._http.headers:
+            self._log_in()
+        return self._http.request(method, f"/api/v2{path}", **content)
+
+    def _log_in(self) -> None:
+        body = {"username": self.user, "password": self._password}
+        token = _check(self._http.post("/auth/token", json=body), (201,)).json()["access_token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+
+
+def _check(response: httpx.Response, allowed: tuple[int, ...]) -> httpx.Response:
+    """Return an allowed response, refuse another without repeating its body, which may echo what was sent."""
+    if response.status_code in allowed:
+        return response
+    request = response.request
+    raise RequestRefusedError(
+        f"Airflow answered {response.status_code} to {request.method} {request.url.path}",
+        hint="compare the DAG, run and user with the Airflow UI",
+        status=response.status_code,
+    )
+
+
+def _human_task(detail: Json) -> HumanTask:
+    instance = detail["task_instance"]
+    return HumanTask(
+        instance["dag_id"],
+        instance["dag_run_id"],
+        instance["task_id"],
+        instance["map_index"],
+        detail["subject"],
+        detail["body"] or "",
+        tuple(detail["options"]),
+    )
+
+
+def _run_path(dag_id: str, run_id: str) -> str:
+    return f"/dags/{_part(dag_id)}/dagRuns/{_part(run_id)}"
+
+
+def _part(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)

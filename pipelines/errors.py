@@ -1,0 +1,78 @@
+"""Every error of the pipeline, grouped by what the caller does next. No message ever holds a data value."""
+
+from __future__ import annotations
+
+
+class TokumeiError(Exception):
+    """What went wrong, where and which limit, with one hint on what to do; printed as one line."""
+
+    def __init__(self, what: str, *, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; {self.hint}"
+
+
+class TransientError(TokumeiError):
+    """Try again later: nothing is wrong with the data or the configuration."""
+
+
+class StorageBusyError(TransientError):
+    """A table or the ledger was changed by someone else at the same moment, too many times in a row."""
+
+
+class ConfigurationError(TokumeiError):
+    """Fix the installation or a contract, then run again; retrying alone does not help."""
+
+
+class ContractInvalidError(ConfigurationError):
+    """A data contract breaks the ODCS schema or the house policy."""
+
+
+class UntreatedColumnError(ContractInvalidError):
+    """A column has no treatment, so nothing is loaded into it."""
+
+
+class MissingKeyError(ConfigurationError):
+    """A key of the keyring that this step needs does not exist."""
+
+
+class HomeUnwritableError(ConfigurationError):
+    """The home directory cannot be written."""
+
+
+class PortInUseError(ConfigurationError):
+    """A loopback port that the embedded Airflow needs is taken."""
+
+
+class DataQualityError(TokumeiError):
+    """Stop, and keep the last good tables."""
+
+
+class RejectRateExceededError(DataQualityError):
+    """More lines of a file were rejected than its contract allows."""
+
+
+class ReconciliationError(DataQualityError):
+    """read = accepted + rejected + duplicate + suppressed does not hold."""
+
+
+class GateFailedError(DataQualityError):
+    """A critical rule of a contract is broken."""
+
+
+class DeletionError(TokumeiError):
+    """Page a person: a deletion cannot go on, and is not complete."""
+
+
+class PlanChangedError(DeletionError):
+    """What the approved plan covers has changed since it was made."""
+
+
+class DeletionIncompleteError(DeletionError):
+    """The independent scan still found the subject, or something could not be read."""
+
+
+class CertificateInvalidError(DeletionError):
+    """A certificate's signature, chain or scope does not verify."""

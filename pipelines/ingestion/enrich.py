@@ -1,0 +1,165 @@
+"""Raw rows to the rows of each lake table: identifiers end here, then what remains is enriched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from anonymization.columns import Context, Vocabulary, treat_columns
+from anonymization.keyring import Keyring
+from anonymization.operators import pseudonymise
+from anonymization.url import Referrer, Route
+from pipelines.contracts.derive import polars_schema, treatments
+from pipelines.contracts.model import Contract
+
+LINK_PURPOSES = ("usage", "security", "membership")
+SENSITIVE_GROUPS = ("login", "signup", "bid", "payment", "account")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One source file's identity, and what treating it needs. file_id is no identifier: it names content."""
+
+    source: str
+    file_id: str
+    keyring: Keyring
+    vocabulary: Vocabulary
+
+
+def read_vocabulary(contract: Contract) -> Vocabulary:
+    """What a source's contract declares may survive of its URLs, referrers and agents."""
+    words = contract.properties
+    return Vocabulary(
+        routes=tuple(
+            Route(item["pattern"], item["route"], item["group"], item["page"]) for item in words.get("routes", ())
+        ),
+        bots=tuple((item["pattern"], item["family"]) for item in words.get("bots", ())),
+        referrers=tuple(
+            Referrer(item["pattern"], item["channel"], item["source"]) for item in words.get("referrers", ())
+        ),
+        internal_hosts=tuple(words.get("internalHosts", ())),
+        identifier_patterns=tuple(
+            (item["entity"], item["pattern"]) for item in words.get("identifierPatterns", ())
+        ),
+    )
+
+
+def build_rows(raw: pl.DataFrame, table: Contract, batch: Batch) -> pl.DataFrame:
+    """The rows of one lake table that raw rows give, exactly in the table's schema."""
+    if table.name == "identity_links":
+        rows = _link_identities(raw, batch)
+    else:
+        rows = _treat(raw, table, batch)
+    rows = SELECTIONS.get(table.name, _keep_all)(rows)
+    return add_bucket(rows, table).select(pl.col(name).cast(kind) for name, kind in polars_schema(table).items())
+
+
+def _treat(raw: pl.DataFrame, table: Contract, batch: Batch) -> pl.DataFrame:
+    key = batch.keyring.current(table.key_purpose)
+    treated = treat_columns(raw, treatments(table, batch.source), Context(key, batch.vocabulary))
+    derived = raw.select("event_date", "line_number").with_columns(key_id=pl.lit(key.id), file_id=pl.lit(batch.file_id))
+    rows = pl.concat([treated, derived], how="horizontal")
+    return DERIVATIONS.get(table.name, _derive_nothing)(rows, batch.vocabulary)
+
+
+def _derive_nothing(rows: pl.DataFrame, _: Vocabulary) -> pl.DataFrame:
+    return rows
+
+
+def _derive_page_views(rows: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+    pages = sorted({route.template for route in vocabulary.routes if route.is_page})
+    shown = (pl.col("method") == "GET") & pl.col("status_code").is_between(200, 399) & pl.col("bot_family").is_null()
+    return rows.with_columns(is_page_view=shown & pl.col("route").is_in(pages))
+
+
+def _derive_security_events(rows: pl.DataFrame, _: Vocabulary) -> pl.DataFrame:
+    refused = (pl.col("method") == "POST") & pl.col("status_code").is_in([401, 403])
+    return rows.with_columns(is_login_failure=refused & (pl.col("page_group") == "login"))
+
+
+def _link_identities(raw: pl.DataFrame, batch: Batch) -> pl.DataFrame:
+    """Each member with each device once a file, under every purpose whose pseudonyms a deletion must reach."""
+    together = raw.drop_nulls(["user_id", "device_id"]).group_by("user_id", "device_id").agg(pl.col("event_date").min())
+    linked = []
+    for purpose in LINK_PURPOSES:
+        key = batch.keyring.current(purpose)
+        linked.append(
+            together.select(
+                "event_date",
+                user_pseudonym=pseudonymise(pl.col("user_id"), "user", key),
+                device_pseudonym=pseudonymise(pl.col("device_id"), "device", key),
+                purpose=pl.lit(purpose),
+                key_id=pl.lit(key.id),
+                file_id=pl.lit(batch.file_id),
+            ).sort("user_pseudonym", "device_pseudonym"),  # so that row order joins no purpose to another
+        )
+    return pl.concat(linked)
+
+
+def _keep_all(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows
+
+
+def _keep_security_relevant(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.filter(pl.col("page_group").is_in(SENSITIVE_GROUPS) | (pl.col("status_code") >= 400))
+
+
+def add_bucket(rows: pl.DataFrame, table: Contract) -> pl.DataFrame:
+    """The partition number of each row: the first byte of its pseudonym modulo the contract's bucket count."""
+    if "bucketOf" not in table.properties:
+        return rows
+    first_byte = pl.col(table.properties["bucketOf"]).bin.slice(0, 1).bin.encode("hex").str.to_integer(base=16)
+    return rows.with_columns(subject_bucket=(first_byte % int(table.properties["buckets"])).fill_null(0))
+
+
+def withhold_rare_terms(rows: pl.DataFrame, minimum_people: int) -> pl.DataFrame:
+    """Null every term that too few people typed on its day within the file, and put rows in an order that tells nothing.
+
+    People are counted by distinct sketch buckets, which never counts too many.
+    """
+    people = pl.col("people_sketch").n_unique().over("event_date", "term")
+    return rows.with_columns(term=pl.when(people >= minimum_people).then(pl.col("term"))).sort(pl.all())
+
+
+def suppress_lines(
+    raw: pl.DataFrame, users: pl.Series, devices: pl.DataFrame, keyring: Keyring
+) -> tuple[pl.DataFrame, int]:
+    """Leave out lines of members who left or refuse, and of devices until their owner left; returns rows and how many.
+
+    users: Binary membership pseudonyms. devices: columns device (Binary) and until (the last moment to leave out).
+    """
+    kept = raw
+    for key in keyring.live("membership"):
+        if "user_id" in raw.columns and len(users):
+            user = pseudonymise(pl.col("user_id"), "user", key)
+            kept = kept.filter(~user.is_in(users.implode()).fill_null(value=False))
+        if "device_id" in raw.columns and devices.height:
+            marked = kept.with_columns(_device=pseudonymise(pl.col("device_id"), "device", key))
+            joined = marked.join(devices, left_on="_device", right_on="device", how="left", maintain_order="left")
+            is_old = (pl.col("event_at") <= pl.col("until")).fill_null(value=False)
+            kept = joined.filter(~is_old).drop("_device", "until")
+    return kept, raw.height - kept.height
+
+
+Derivation = Callable[[pl.DataFrame, Vocabulary], pl.DataFrame]
+DERIVATIONS: Mapping[str, Derivation] = {"page_views": _derive_page_views, "security_events": _derive_security_events}
+SELECTIONS: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {"security_events": _keep_security_relevant}
+
+
+def pseudonymise_accounts(raw: pl.DataFrame, keyring: Keyring) -> pl.DataFrame:
+    """Account facts under the membership pseudonym; e-mail, telephone number and name are gone."""
+    return raw.select(
+        "open_listings",
+        "open_trades",
+        "last_transaction_date",
+        "consent",
+        as_of=pl.col("event_date"),
+        user_pseudonym=pseudonymise(pl.col("user_id"), "user", keyring.current("membership")),
+    )
+
+
+def merge_rows(frames: Sequence[pl.DataFrame], table: Contract) -> pl.DataFrame:
+    """Rows of several chunks as one frame in the table's schema."""
+    return pl.concat([pl.DataFrame(schema=polars_schema(table)), *frames])

@@ -1,0 +1,53 @@
+"""Every line accounted for, before anything is committed: the equation, the reject limit, and the rejects themselves."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from pipelines.contracts.model import Contract
+from pipelines.control.deliveries import LineCounts
+from pipelines.errors import DataQualityError, ReconciliationError, RejectRateExceededError
+from pipelines.ingestion.enrich import Batch
+from pipelines.ingestion.sources import UNKNOWN_FORMAT, SourceFile
+
+
+def require_usable(file: SourceFile) -> None:
+    """Refuse a file whose name tells no format; DataQualityError holds it in landing."""
+    if file.format == UNKNOWN_FORMAT:
+        raise DataQualityError(
+            f"{file.source}: the file's suffix is not one that its contract reads",
+            hint="rename it, or add its suffix to formats in the source's contract",
+        )
+
+
+def check_counts(counts: LineCounts, contract: Contract) -> None:
+    """Raise when lines are unaccounted for, or when more were rejected than the source's contract allows."""
+    if not counts.reconciled:
+        raise ReconciliationError(
+            f"{contract.name}: {counts.read} lines read, but accepted {counts.accepted} + rejected {counts.rejected} "
+            f"+ duplicate {counts.duplicate} + suppressed {counts.suppressed} differ",
+            hint="nothing was stored; report this, it is a defect of the pipeline",
+        )
+    limit = float(contract.properties["maximumRejectPercent"])
+    share = 100.0 * counts.rejected / max(counts.read, 1)
+    if share > limit:
+        raise RejectRateExceededError(
+            f"{contract.name}: {counts.rejected} of {counts.read} lines rejected ({share:.1f} %, limit {limit:g} %)",
+            hint="the file stays in landing; mend it or its format, then run ingest again",
+        )
+
+
+def describe_rejected_lines(rejects: pl.DataFrame, batch: Batch, received_date: date) -> pl.DataFrame:
+    """Rows of rejected_lines for a chunk's rejects, in that table's column order."""
+    return rejects.select(
+        pl.lit(received_date).alias("received_date"),
+        pl.lit(batch.source).alias("source"),
+        pl.lit(batch.file_id).alias("file_id"),
+        "line_number",
+        "byte_offset",
+        "reason",
+        "shape",
+        "byte_count",
+    )

@@ -1,0 +1,60 @@
+"""Lines that cannot be used: a typed reason, the place, and a shape that shows the form but nothing of the content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+
+import polars as pl
+
+SHAPE_LENGTH = 64
+MASKS = ((re.compile(r"[A-Za-z]+"), "a"), (re.compile(r"[0-9]+"), "9"), (re.compile(r"[^\x20-\x7e]+"), "?"))
+REJECT_SCHEMA = pl.Schema(
+    {
+        "line_number": pl.Int64(),
+        "byte_offset": pl.Int64(),
+        "reason": pl.String(),
+        "shape": pl.String(),
+        "byte_count": pl.Int64(),
+    },
+)
+
+
+class Reason(StrEnum):
+    """Why a line was rejected."""
+
+    EMPTY_LINE = "empty_line"
+    INVALID_UTF8 = "invalid_utf8"
+    NUL_BYTE = "nul_byte"
+    LINE_TOO_LONG = "line_too_long"
+    FILE_CUT_OFF = "file_cut_off"
+    MALFORMED_LINE = "malformed_line"
+    MALFORMED_REQUEST = "malformed_request"
+    MALFORMED_JSON = "malformed_json"
+    NOT_AN_OBJECT = "not_an_object"
+    IMPOSSIBLE_TIME = "impossible_time"
+    IMPOSSIBLE_DATE = "impossible_date"
+    MISSING_FIELD = "missing_field"
+    WRONG_TYPE = "wrong_type"
+    OUT_OF_RANGE = "out_of_range"
+
+
+def describe_rejects(reasons: Mapping[int, Reason], data: bytes, first_line: int, byte_offset: int) -> pl.DataFrame:
+    """One row for each rejected line of a chunk, by index within it; columns as in REJECT_SCHEMA."""
+    if not reasons:
+        return pl.DataFrame(schema=REJECT_SCHEMA)
+    rows, start = [], 0
+    for index, line in enumerate(data.split(b"\n")):
+        if index in reasons:
+            rows.append((first_line + index, byte_offset + start, reasons[index].value, mask_shape(line), len(line)))
+        start += len(line) + 1
+    return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")
+
+
+def mask_shape(line: bytes) -> str:
+    """The form of a line's beginning: letters as a, digits as 9, anything outside ASCII as ?, runs shortened to one."""
+    shape = line[: 4 * SHAPE_LENGTH].decode("latin-1")
+    for pattern, mask in MASKS:
+        shape = pattern.sub(mask, shape)
+    return shape[:SHAPE_LENGTH]

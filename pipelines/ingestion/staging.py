@@ -1,0 +1,59 @@
+"""Rows of one source file on their way into the lake: buffered, written unseen, then committed or discarded as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from pipelines.contracts.model import Contract
+from pipelines.ingestion.enrich import merge_rows, withhold_rare_terms
+from pipelines.lake.append import commit_parts, discard_parts, write_parts
+from pipelines.lake.layout import DataFile, Lake
+
+BUFFERED_ROWS = 1_000_000
+
+
+def _finish_searches(rows: pl.DataFrame, table: Contract) -> pl.DataFrame:
+    return withhold_rare_terms(rows, table.minimum_people)
+
+
+# Tables whose rows can only be judged when the whole file is there, so that they are buffered to its end.
+FINISHERS: Mapping[str, Callable[[pl.DataFrame, Contract], pl.DataFrame]] = {"searches": _finish_searches}
+
+
+@dataclass(slots=True)
+class TableStage:
+    """What one file adds to one table: rows not yet written, and parts not yet committed."""
+
+    lake: Lake
+    table: Contract
+    buffered: list[pl.DataFrame] = field(default_factory=list)
+    parts: list[DataFile] = field(default_factory=list)
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Take rows; write them out once enough are buffered."""
+        self.buffered.append(rows)
+        if self.table.name not in FINISHERS and sum(frame.height for frame in self.buffered) >= BUFFERED_ROWS:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is buffered as uncommitted parts."""
+        rows = merge_rows(self.buffered, self.table)
+        finish = FINISHERS.get(self.table.name)
+        self.parts += write_parts(self.lake, self.table, finish(rows, self.table) if finish else rows)
+        self.buffered.clear()
+
+    def commit(self, batch: str) -> bool:
+        """Make the rows visible once; False, with nothing left behind, when this batch was committed before."""
+        if not self.parts or commit_parts(self.lake, self.table, self.parts, batch):
+            return True
+        self.discard()
+        return False
+
+    def discard(self) -> None:
+        """Forget everything that is not committed."""
+        discard_parts(self.lake, self.table, self.parts)
+        self.parts.clear()
+        self.buffered.clear()

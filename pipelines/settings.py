@@ -1,0 +1,109 @@
+"""Where everything lives and how it is told; read from the environment once, at the edge."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pipelines.errors import ConfigurationError, HomeUnwritableError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SOURCES = ("access", "devices", "searches", "surveys", "accounts", "requests")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, each from the environment variable TOKUMEI_<NAME> in capitals.
+
+    home: the one directory that holds all data (mode 0700). control_url: SQLAlchemy URL of the ledger.
+    timezone: the service's, which decides event dates. memory_limit: DuckDB's, such as 2GB.
+    canaries: a file of identifiers, one a line, that must never be found below home; empty for none.
+    """
+
+    home: Path
+    control_url: str
+    lake_uri: str
+    contracts: Path
+    sql: Path
+    timezone: str
+    memory_limit: str
+    airflow_port: int
+    canaries: str
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def keyring_file(self) -> Path:
+        return self.home / "keys" / "keyring.json"
+
+    @property
+    def signing_key_file(self) -> Path:
+        return self.home / "keys" / "certificate_signing_key.pem"
+
+    @property
+    def warehouse_directory(self) -> Path:
+        return self.home / "warehouse"
+
+    @property
+    def warehouse_file(self) -> Path:
+        return self.warehouse_directory / "tokumei.duckdb"
+
+    @property
+    def certificates(self) -> Path:
+        return self.home / "certificates"
+
+    @property
+    def airflow_home(self) -> Path:
+        return self.home / "airflow"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from TOKUMEI_ variables; ConfigurationError names a variable that cannot be used."""
+    home = Path(environment.get("TOKUMEI_HOME", ".tokumei")).absolute()
+    port = environment.get("TOKUMEI_AIRFLOW_PORT", "18080")
+    if not port.isdigit():
+        raise ConfigurationError("TOKUMEI_AIRFLOW_PORT is not a port number", hint="set it to a number such as 18080")
+    return Settings(
+        home=home,
+        control_url=environment.get("TOKUMEI_CONTROL_URL", f"sqlite:///{home}/control.db"),
+        lake_uri=environment.get("TOKUMEI_LAKE_URI", f"{home}/lake"),
+        contracts=Path(environment.get("TOKUMEI_CONTRACTS", REPOSITORY / "data_contracts")),
+        sql=Path(environment.get("TOKUMEI_SQL", REPOSITORY / "sql")),
+        timezone=environment.get("TOKUMEI_TIMEZONE", "Asia/Tokyo"),
+        memory_limit=environment.get("TOKUMEI_MEMORY_LIMIT", "2GB"),
+        airflow_port=int(port),
+        canaries=environment.get("TOKUMEI_CANARIES", ""),
+    )
+
+
+def setting_names() -> tuple[str, ...]:
+    """The environment variable of each setting."""
+    return tuple(f"TOKUMEI_{field.name.upper()}" for field in fields(Settings))
+
+
+def prepare_home(settings: Settings) -> None:
+    """Make the home and its directories, mode 0700; HomeUnwritableError when that is impossible."""
+    directories = [settings.landing / source for source in SOURCES]
+    directories += [settings.warehouse_directory, settings.keyring_file.parent, settings.certificates]
+    directories += [settings.home / "reports", settings.airflow_home]
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for directory in directories:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = settings.home / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise HomeUnwritableError(
+            f"TOKUMEI_HOME {settings.home} cannot be written ({error.strerror})",
+            hint="point TOKUMEI_HOME at a directory that you own",
+        ) from None

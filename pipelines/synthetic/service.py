@@ -1,0 +1,50 @@
+"""The spine: an auction service lives through its days, and its logs land day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from pipelines.errors import ConfigurationError
+from pipelines.synthetic.access_logs import join_traffic, write_access_logs
+from pipelines.synthetic.accounts import open_accounts, trade, write_account_snapshot
+from pipelines.synthetic.batches import Batch
+from pipelines.synthetic.browsing import browse
+from pipelines.synthetic.defects import spoil_lines
+from pipelines.synthetic.deletion_requests import write_deletion_requests
+from pipelines.synthetic.devices import record_events, write_device_log
+from pipelines.synthetic.landing import land_lines
+from pipelines.synthetic.robots import draw_robots, visit_by_robots
+from pipelines.synthetic.searches import write_search_log
+from pipelines.synthetic.surveys import write_survey_log
+from pipelines.synthetic.world import Day, World, draw_world
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """The files written, in order; their lines, bad ones included; and the distinct identifiers inside them."""
+
+    files: tuple[Path, ...]
+    line_count: int
+    planted_count: int
+
+
+def generate(  # noqa: PLR0913  # one argument for each option of the command
+    out: Path, *, days: int, users: int, seed: int, start: date, plant: Path | None
+) -> Generated:
+    """Writes the source files of `days` days from `start` on, for `users` members, below `out`.
+
+    `plant` receives every raw identifier that was written, one a line, sorted. The same arguments give the same
+    bytes. Memory grows with `users`, not with `days`. Raises `ConfigurationError` for a count that makes no sense.
+    """
+    _check_counts(days, users, seed)
+    files: list[Path] = []
+    planted: set[str] = set()
+    line_count = 0
+    for batch in live(draw_world(users, seed), [Day(number, start + timedelta(number), seed, number == days - 1) for number in range(days)]):
+        lines = spoil_lines(batch, seed)
+        for path in (batch.path, batch.also_as):
+            ...
+    return Generated(tuple(files), line_count, len(planted))

@@ -1,0 +1,119 @@
+"""One mart's table in the file being built: its shape from the contract, its rows made anew or carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import duckdb
+
+from pipelines.contracts.derive import duckdb_schema
+from pipelines.contracts.model import Contract
+from pipelines.warehouse.engine import quote_name, quote_text
+from pipelines.warehouse.relations import find_dates
+from pipelines.warehouse.statements import bind_select
+
+
+@dataclass(frozen=True, slots=True)
+class Mart:
+    """One mart to build: the days whose rows are made anew, and whether the published file has rows to carry over."""
+
+    contract: Contract
+    days: frozenset[date]
+    has_history: bool
+
+    @property
+    def name(self) -> str:
+        return self.contract.name
+
+    @property
+    def is_weekly(self) -> bool:
+        return bool(self.contract.properties["period"] == "week")
+
+    @property
+    def period_column(self) -> str:
+        return str(self.contract.properties["periodColumn"])
+
+    @property
+    def follows_events(self) -> bool:
+        return any(name.startswith("lake.") for name in inputs_of(self.contract))
+
+
+def inputs_of(contract: Contract) -> tuple[str, ...]:
+    """The relations that a mart's query reads."""
+    return tuple(contract.properties["inputs"])
+
+
+def plan_mart(
+    engine: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    event_dates: Sequence[date] | None,
+    published_versions: Mapping[str, str],
+) -> Mart:
+    """Decide which days to make anew: those named, or all that the inputs hold where naming days is not enough."""
+    mart = Mart(contract, frozenset(event_dates or ()), contract.name in published_versions)
+    if mart.follows_events and event_dates is not None and published_versions.get(mart.name) == contract.version:
+        return mart
+    found = frozenset[date]().union(*(find_dates(engine, name) for name in inputs_of(contract)))
+    # A file's day of receipt has nothing to do with the days of its events, so the ledger's marts ignore those named.
+    return Mart(contract, mart.days | found if mart.follows_events else found, mart.has_history)
+
+
+def build_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, query: str) -> int:
+    """Create the mart's table, fill it, and return its row count."""
+    table = f"warehouse.marts.{mart.name}"
+    for statement in define_table(mart.contract, table):
+        engine.execute(statement)
+    if mart.has_history:
+        _carried_rows(engine, mart).insert_into(table)
+    days = whole_weeks(mart.days) if mart.is_weekly else mart.days
+    select_mart(engine, mart.contract, query, days, mart.contract.minimum_people).insert_into(table)
+    return len(engine.table(table))
+
+
+def select_mart(
+    engine: duckdb.DuckDBPyConnection, contract: Contract, query: str, days: Iterable[date], minimum_people: int
+) -> duckdb.DuckDBPyRelation:
+    """The rows that the query makes for these days, in the contract's columns, ordered by the primary key."""
+    parameters = {"event_dates": sorted(days), "minimum_people": minimum_people}
+    rows = bind_select(engine, query, parameters).select(*duckdb_schema(contract))
+    return rows.order(", ".join(quote_name(name) for name in contract.properties["primaryKey"]))
+
+
+def whole_weeks(days: Iterable[date]) -> frozenset[date]:
+    """Every day, Monday to Sunday, of the ISO weeks that the days lie in."""
+    return frozenset(week_start(day) + timedelta(days=weekday) for day in days for weekday in range(7))
+
+
+def week_start(day: date) -> date:
+    """The Monday of a day's ISO week."""
+    return day - timedelta(days=day.weekday())
+
+
+def define_table(contract: Contract, table: str) -> Iterator[str]:
+    """The statements that create a mart's empty table with the types, keys and comments of its contract."""
+    types = duckdb_schema(contract)
+    columns = [
+        f"{quote_name(column.name)} {types[column.name]}{' NOT NULL' if column.required else ''}"
+        for column in contract.columns
+    ]
+    key = ", ".join(quote_name(name) for name in contract.properties["primaryKey"])
+    yield f"CREATE TABLE {table} ({', '.join(columns)}, PRIMARY KEY ({key}))"
+    description = f"{contract.purpose} Grain: {contract.grain}. {contract.limitations}".strip()
+    yield f"COMMENT ON TABLE {table} IS {quote_text(description)}"
+    for column in contract.columns:
+        yield f"COMMENT ON COLUMN {table}.{quote_name(column.name)} IS {quote_text(column.description)}"
+
+
+def _carried_rows(engine: duckdb.DuckDBPyConnection, mart: Mart) -> duckdb.DuckDBPyRelation:
+    """The published rows of all periods that are not made anew; a column that they lack is null."""
+    published = engine.table(f"published.marts.{mart.name}")
+    columns = [
+        duckdb.ColumnExpression(name) if name in published.columns else duckdb.ConstantExpression(None).alias(name)
+        for name in duckdb_schema(mart.contract)
+    ]
+    periods = {week_start(day) for day in mart.days} if mart.is_weekly else mart.days
+    if periods:
+        published = published.filter(duckdb.ColumnExpression(mart.period_column).isnotin(*sorted(periods)))
+    return published.select(*columns)

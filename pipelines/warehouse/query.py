@@ -1,0 +1,72 @@
+"""One SELECT of an analyst on the published warehouse, which it can neither change nor leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import polars as pl
+
+from pipelines.errors import ConfigurationError
+from pipelines.warehouse.engine import engine_errors, open_engine
+from pipelines.warehouse.statements import bind_select
+
+QueryFormat = Literal["table", "csv", "json"]
+# No spilling either: nothing that a query does may write to a disk.
+CONFINED = {"enable_external_access": "false", "temp_directory": ""}
+NESTED = ("list", "array", "struct", "map", "union")
+
+
+def run_query(path: Path, sql: str, *, format: QueryFormat) -> str:  # noqa: A002 - the name of the CLI's option
+    """The rows of one SELECT (or DESCRIBE, SHOW, SUMMARIZE) as an aligned table, CSV with a header, or a JSON array.
+
+    ConfigurationError when there is no warehouse yet, or when the SQL does not parse or names what does not exist;
+    any other failure tells its type only, since the engine's text can hold data.
+    """
+    if not path.exists():
+        raise ConfigurationError(f"there is no warehouse at {path} yet", hint="run `tokumei build-marts` first")
+    with (
+        engine_errors("running the query"),
+        open_engine(str(path), read_only=True, options=CONFINED) as engine,
+    ):
+        return _render(_bind(engine, sql), format)
+
+
+def _bind(engine: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:
+    try:
+        return bind_select(engine, sql, {})
+    except (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException) as error:
+        # These three speak of the SQL and of table and column names alone.
+        message = str(error).partition("\n")[0]
+        raise ConfigurationError(message, hint="`FROM meta.tables` and `DESCRIBE marts.<table>` show names") from None
+
+
+def _render(rows: duckdb.DuckDBPyRelation, format: QueryFormat) -> str:  # noqa: A002
+    frame: pl.DataFrame = rows.pl() if format == "json" else _flatten(rows).pl()
+    if format == "json":
+        return frame.write_json()
+    return frame.write_csv() if format == "csv" else _draw_table(frame)
+
+
+def _flatten(rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Lists, structs and maps as text, for the formats that have no such thing."""
+    columns = [duckdb.ColumnExpression(name) for name in rows.columns]
+    return rows.select(
+        *(
+            column.cast("VARCHAR").alias(name) if kind.id in NESTED else column
+            for column, name, kind in zip(columns, rows.columns, rows.types, strict=True)
+        )
+    )
+
+
+def _draw_table(frame: pl.DataFrame) -> str:
+    with pl.Config(
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_width_chars=-1,
+        fmt_str_lengths=10_000,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+    ):
+        return str(frame)

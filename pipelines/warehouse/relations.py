@@ -1,0 +1,76 @@
+"""What the marts are made from, as typed relations `lake.<table>` and `control.source_files` that SQL can read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import duckdb
+import polars as pl
+
+from pipelines.contracts.derive import duckdb_schema
+from pipelines.contracts.model import Catalogue
+from pipelines.errors import ConfigurationError
+from pipelines.warehouse.engine import quote_name, quote_text
+
+Inputs = Mapping[str, Sequence[str] | pl.DataFrame]
+
+DATE_COLUMNS = {"lake": "event_date", "control": "received_date"}
+SOURCE_FILES = {
+    "received_date": "DATE",
+    "source": "VARCHAR",
+    "state": "VARCHAR",
+    "read_count": "BIGINT",
+    "accepted_count": "BIGINT",
+    "rejected_count": "BIGINT",
+    "duplicate_count": "BIGINT",
+    "suppressed_count": "BIGINT",
+}
+
+
+def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs) -> None:
+    """Make every input readable under its own name, with the column names and types of its contract.
+
+    Parquet files stay where they are and are read as needed; the values of the columns that name their hive-style
+    partition directories come from the path. A frame, or an empty list of files, becomes a table in memory.
+    """
+    engine.execute("CREATE SCHEMA lake; CREATE SCHEMA control")
+    for name, source in inputs.items():
+        schema = _schema_of(catalogue, name)
+        if isinstance(source, pl.DataFrame):
+            _create_table(engine, name, schema, source)
+        elif source:
+            _create_view(engine, name, schema, source)
+        else:
+            _create_table(engine, name, schema, pl.DataFrame(schema=dict.fromkeys(schema, pl.Null)))
+
+
+def find_dates(engine: duckdb.DuckDBPyConnection, name: str) -> set[date]:
+    """The service days that have rows in one relation."""
+    column = DATE_COLUMNS[name.partition(".")[0]]
+    return {found for (found,) in engine.table(name).select(column).distinct().fetchall()}
+
+
+def _schema_of(catalogue: Catalogue, name: str) -> dict[str, str]:
+    if name == "control.source_files":
+        return SOURCE_FILES
+    layer, _, table = name.partition(".")
+    if layer != "lake":
+        raise ConfigurationError(f"{name} is no input of marts", hint="pass lake.<table> or control.source_files")
+    return duckdb_schema(catalogue.get("lake", table))
+
+
+def _create_table(engine: duckdb.DuckDBPyConnection, name: str, schema: Mapping[str, str], frame: pl.DataFrame) -> None:
+    columns = ", ".join(f"{quote_name(column)} {kind}" for column, kind in schema.items())
+    engine.execute(f"CREATE TABLE {name} ({columns})")
+    engine.register("incoming", frame.select(schema.keys()))
+    engine.table("incoming").insert_into(name)
+    engine.unregister("incoming")
+
+
+def _create_view(engine: duckdb.DuckDBPyConnection, name: str, schema: Mapping[str, str], files: Sequence[str]) -> None:
+    columns = ", ".join(
+        f"CAST({quote_name(column)} AS {kind}) AS {quote_name(column)}" for column, kind in schema.items()
+    )
+    paths = ", ".join(quote_text(path) for path in files)
+    engine.execute(f"CREATE VIEW {name} AS FROM read_parquet([{paths}], hive_partitioning = true) SELECT {columns}")

@@ -1,0 +1,47 @@
+"""The SQL of the marts, as written below sql/marts/<table>/: read from its files and bound to its parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+
+from pipelines.errors import ConfigurationError
+
+CHECK_HEADER = re.compile(r"^-- check: (\w+)\n", re.MULTILINE)
+
+
+def read_query(sql_directory: Path, table: str) -> str:
+    """The one SELECT that makes a mart."""
+    return _read_sql(sql_directory / "marts" / table / "query.sql")
+
+
+def read_checks(sql_directory: Path, table: str) -> dict[str, str]:
+    """The assertions on a mart by name: SELECTs, each headed `-- check: <name>`, that must find no row."""
+    _, *parts = CHECK_HEADER.split(_read_sql(sql_directory / "marts" / table / "checks.sql"))
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def bind_select(
+    engine: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
+) -> duckdb.DuckDBPyRelation:
+    """The rows of exactly one SELECT, given those named parameters that it asks for; ConfigurationError otherwise."""
+    statements = engine.extract_statements(sql)
+    if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
+        raise ConfigurationError("the SQL is not one single SELECT statement", hint="write exactly one SELECT")
+    wanted = statements[0].named_parameters
+    unknown = sorted(wanted - parameters.keys())
+    if unknown:
+        raise ConfigurationError(f"the SQL asks for unknown parameters: {', '.join(unknown)}", hint="remove them")
+    return engine.sql(sql, params={name: parameters[name] for name in wanted})
+
+
+def _read_sql(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path} cannot be read ({error.strerror})", hint="every mart contract needs its query.sql and checks.sql"
+        ) from None

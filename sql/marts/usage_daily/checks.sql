@@ -1,0 +1,13 @@
+-- Assertions on marts.usage_daily that one column's rules cannot express; each must find no row.
+
+-- check: page_views_cover_visits_and_visitors
+SELECT event_date FROM marts.usage_daily WHERE visits > page_views OR visitors > visits;
+
+-- check: page_views_are_requests_of_people
+SELECT event_date FROM marts.usage_daily WHERE page_views > request_count - bot_request_count;
+
+-- check: rates_exist_exactly_with_visits
+SELECT event_date FROM marts.usage_daily
+WHERE (visits = 0) <> (pages_per_visit IS NULL)
+    OR (visits = 0) <> (bounce_rate IS NULL)
+    OR (visits = 0) <> (mean_visit_seconds IS NULL);

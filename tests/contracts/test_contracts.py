@@ -1,0 +1,261 @@
+"""Every contract of the house loads, and every rule of the lint refuses what breaks it."""
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.contracts.lint import check_document
+from pipelines.contracts.model import load_catalogue, load_contract, read_document
+from pipelines.errors import ContractInvalidError, UntreatedColumnError
+from pipelines.quality.rules import compile_rules
+
+CONTRACTS = Path(__file__).parents[2] / "data_contracts"
+PATHS = sorted(CONTRACTS.glob("*/*.odcs.yaml"))
+PAGE_VIEWS, SEARCHES = CONTRACTS / "lake/page_views.odcs.yaml", CONTRACTS / "lake/searches.odcs.yaml"
+ACCESS, USAGE = CONTRACTS / "sources/access.odcs.yaml", CONTRACTS / "marts/usage_daily.odcs.yaml"
+
+Document = dict[str, Any]
+Change = Callable[[Document], None]
+ABSENT = object()
+
+
+def name_of(path: Path) -> str:
+    return f"{path.parent.name}/{path.name.removesuffix('.odcs.yaml')}"
+
+
+@pytest.mark.parametrize("path", PATHS, ids=name_of)
+def test_contract_loads_and_each_of_its_rules_can_be_measured(path: Path):
+    contract = load_contract(path)
+
+    assert compile_rules(contract).schema.names() == [column.name for column in contract.columns]
+
+
+def test_catalogue_holds_every_source_and_lake_table_of_the_blueprint():
+    catalogue = load_catalogue(CONTRACTS)
+
+    assert len(catalogue.contracts) == len(PATHS)
+    assert {contract.name for contract in catalogue.layer("sources")} == {
+        *("access", "devices", "searches", "surveys", "accounts", "requests"),
+    }
+    assert {contract.name for contract in catalogue.layer("lake")} == {
+        *("page_views", "device_events", "searches", "survey_responses"),
+        *("security_events", "identity_links", "rejected_lines"),
+    }
+
+
+def of_document(**values: object) -> Change:
+    """Set, or with ABSENT remove, keys of the document."""
+    return lambda document: assign(document, values)
+
+
+def of_table(**values: object) -> Change:
+    return lambda document: assign(document["schema"][0], values)
+
+
+def of_column(name: str, /, **values: object) -> Change:
+    return lambda document: assign(find_column(document, name), values)
+
+
+def promise(**values: object) -> Change:
+    """Set or remove custom properties of the table."""
+    return lambda document: assign_custom(document["schema"][0], values)
+
+
+def promise_of_column(name: str, /, **values: object) -> Change:
+    return lambda document: assign_custom(find_column(document, name), values)
+
+
+def retention(**values: object) -> Change:
+    return lambda document: assign(document["slaProperties"][0], values)
+
+
+def find_column(document: Document, name: str) -> Document:
+    return next(column for column in document["schema"][0]["properties"] if column["name"] == name)
+
+
+def assign(target: Document, values: Mapping[str, object]) -> None:
+    for key, value in values.items():
+        target[key] = value
+        if value is ABSENT:
+            del target[key]
+
+
+def assign_custom(target: Document, values: Mapping[str, object]) -> None:
+    kept = {item["property"]: item["value"] for item in target["customProperties"]} | values
+    target["customProperties"] = [
+        {"property": key, "value": value} for key, value in kept.items() if value is not ABSENT
+    ]
+
+
+def repeat_table(document: Document) -> None:
+    document["schema"].append(deepcopy(document["schema"][0]))
+
+
+def repeat_column(document: Document) -> None:
+    document["schema"][0]["properties"].append(deepcopy(find_column(document, "route")))
+
+
+def repeat_retention(document: Document) -> None:
+    document["slaProperties"].append(deepcopy(document["slaProperties"][0]))
+
+
+REFUSALS = [
+    # The ODCS v3.1.0 schema.
+    (PAGE_VIEWS, of_document(owner="someone"), "(document)", "ODCS schema: breaks unevaluatedProperties"),
+    (PAGE_VIEWS, of_column("route", sensitivity="high"), "schema/0/properties/8", "ODCS schema: breaks unevaluated"),
+    (
+        PAGE_VIEWS,
+        of_column("route", logicalType="text"),
+        "schema/0/properties/8/logicalType",
+        "ODCS schema: breaks enum",
+    ),
+    (PAGE_VIEWS, of_document(version=ABSENT), "(document)", "ODCS schema: breaks required"),
+    # The document.
+    (PAGE_VIEWS, of_document(apiVersion="v3.0.2"), "apiVersion", "must be v3.1.0"),
+    (PAGE_VIEWS, of_document(name="views"), "name", "must equal the file's stem"),
+    (PAGE_VIEWS, of_document(version="1.0"), "version", "must be MAJOR.MINOR.PATCH"),
+    (PAGE_VIEWS, of_document(description={"usage": "any"}), "description/purpose", "is required"),
+    (PAGE_VIEWS, of_document(team={"members": [{"username": "a", "role": "guest"}]}), "team/members", "needs an owner"),
+    (PAGE_VIEWS, of_document(team=ABSENT), "team/members", "needs an owner"),
+    # The table.
+    (PAGE_VIEWS, of_document(schema=ABSENT), "schema", "must hold exactly one table with columns"),
+    (PAGE_VIEWS, repeat_table, "schema", "must hold exactly one table with columns"),
+    (PAGE_VIEWS, of_table(properties=ABSENT), "schema", "must hold exactly one table with columns"),
+    (PAGE_VIEWS, of_table(dataGranularityDescription=ABSENT), "schema/dataGranularityDescription", "is required"),
+    # What is promised for it.
+    (PAGE_VIEWS, promise(policyClause="curiosity"), "policyClause", "must be one of accountability,"),
+    (PAGE_VIEWS, promise(form="raw"), "form", "must be one of anonymised, pseudonymised in lake"),
+    (USAGE, promise(form="pseudonymised"), "form", "must be one of anonymised in marts"),
+    (ACCESS, promise(form=ABSENT), "form", "must be one of raw in sources"),
+    (
+        PAGE_VIEWS,
+        promise(deletionStrategy="hope"),
+        "deletionStrategy",
+        "must be one of delete, exempt, expire, recompute",
+    ),
+    (SEARCHES, promise(deletionReason=ABSENT), "deletionReason", "is required for an exempt table"),
+    (PAGE_VIEWS, promise(deletionStrategy="exempt"), "deletionStrategy", "a pseudonymised table cannot be exempt"),
+    (PAGE_VIEWS, promise(subjectKeys=ABSENT), "subjectKeys", "a pseudonymised table needs subjectKeys and keyPurpose"),
+    (PAGE_VIEWS, promise(keyPurpose=ABSENT), "subjectKeys", "a pseudonymised table needs subjectKeys and keyPurpose"),
+    (PAGE_VIEWS, promise(subjectKeys=["who"]), "subjectKeys", "names no column who"),
+    (PAGE_VIEWS, promise(partitionBy=["event_date", "who"]), "partitionBy", "names no column who"),
+    (PAGE_VIEWS, promise(bucketOf="who"), "bucketOf", "names no column who"),
+    (USAGE, promise(primaryKey=["who"]), "primaryKey", "names no column who"),
+    (USAGE, promise(peopleColumn="who"), "peopleColumn", "names no column who"),
+    (USAGE, promise(periodColumn="who"), "periodColumn", "names no column who"),
+    # How long it is kept.
+    (
+        PAGE_VIEWS,
+        of_document(slaProperties=ABSENT),
+        "slaProperties/retention",
+        "exactly one is required, in whole days",
+    ),
+    (PAGE_VIEWS, repeat_retention, "slaProperties/retention", "exactly one is required"),
+    (PAGE_VIEWS, retention(unit="m"), "slaProperties/retention", "in whole days (unit d)"),
+    (PAGE_VIEWS, retention(value=1.5), "slaProperties/retention", "in whole days (unit d)"),
+    (PAGE_VIEWS, retention(element="page_views.who"), "slaProperties/retention/element", "must name a column"),
+    (PAGE_VIEWS, retention(element=ABSENT), "slaProperties/retention/element", "must name a column"),
+    # Its columns.
+    (PAGE_VIEWS, repeat_column, "route", "is declared twice"),
+    (PAGE_VIEWS, promise_of_column("route", treatment=ABSENT), "route", "has no treatment"),
+    (PAGE_VIEWS, promise_of_column("route", treatment="keep"), "route", "has no treatment"),
+    (
+        PAGE_VIEWS,
+        promise_of_column("route", treatment={"kind": "launder"}),
+        "route",
+        "treatment must be one of derive,",
+    ),
+    (ACCESS, promise_of_column("url", treatment={"kind": "keep"}), "url", "treatment must be one of drop, transform"),
+    (
+        USAGE,
+        promise_of_column("event_date", treatment={"kind": "keep"}),
+        "event_date",
+        "treatment must be one of aggregate",
+    ),
+    (PAGE_VIEWS, of_column("route", description=ABSENT), "route", "has no description"),
+    (PAGE_VIEWS, of_column("route", physicalType="VARCHAR"), "route", "physicalType must be one of binary16,"),
+    (PAGE_VIEWS, of_column("route", classification="secret"), "route", "classification must be one of confidential,"),
+    (PAGE_VIEWS, of_column("route", classification=ABSENT), "route", "classification must be one of confidential,"),
+    (PAGE_VIEWS, of_column("route", examples=["/"]), "route", "examples are values"),
+    (
+        ACCESS,
+        promise_of_column("user_id", identifierKind=ABSENT),
+        "user_id",
+        "a restricted source column needs identifier",
+    ),
+    (PAGE_VIEWS, of_column("route", classification="restricted"), "route", "a restricted column must be pseudonymised"),
+    (SEARCHES, of_column("term", classification="restricted"), "term", "has no place in an anonymised table"),
+    (
+        PAGE_VIEWS,
+        of_column("route", name="client_ip"),
+        "client_ip",
+        "is named like an identifier but is not a pseudonym",
+    ),
+    (PAGE_VIEWS, of_column("route", name="user_id"), "user_id", "is named like an identifier but is not a pseudonym"),
+    (PAGE_VIEWS, of_column("route", transformSourceObjects=ABSENT), "route", "needs transformSourceObjects"),
+]
+
+
+@pytest.mark.parametrize(("path", "change", "field", "rule"), REFUSALS)
+def test_lint_names_file_field_and_rule(path: Path, change: Change, field: str, rule: str):
+    document = deepcopy(read_document(path))
+    change(document)
+
+    violations = check_document(document, path)
+
+    assert {violation.file for violation in violations} == {f"{path.parent.name}/{path.name}"}
+    assert any(violation.field == field and rule in violation.rule for violation in violations), violations
+
+
+def test_restricted_column_has_no_place_in_an_anonymised_table_even_as_a_pseudonym():
+    document = deepcopy(read_document(SEARCHES))
+    of_column("term", classification="restricted", physicalType="binary16")(document)
+    promise_of_column("term", treatment={"kind": "pseudonymise", "domain": "user"})(document)
+
+    assert [violation.field for violation in check_document(document, SEARCHES)] == ["term"]
+
+
+@pytest.mark.parametrize("content", ["", "- a list", "a word"])
+def test_file_that_holds_no_document_is_refused(tmp_path: Path, content: str):
+    with pytest.raises(
+        ContractInvalidError, match=r"lake/views\.odcs\.yaml: \(document\): ODCS schema: breaks type object"
+    ):
+        load_contract(write(tmp_path / "lake/views.odcs.yaml", content))
+
+
+def test_file_that_is_not_yaml_is_refused_with_its_line(tmp_path: Path):
+    with pytest.raises(ContractInvalidError, match=r"views\.odcs\.yaml line 2 is not YAML"):
+        load_contract(write(tmp_path / "lake/views.odcs.yaml", "name: views\nschema: ]\n"))
+
+
+def test_contract_in_an_unknown_layer_is_refused(tmp_path: Path):
+    with pytest.raises(
+        ContractInvalidError, match=r"raw/page_views\.odcs\.yaml: \(path\): lies in none of sources, lake"
+    ):
+        load_contract(write(tmp_path / "raw/page_views.odcs.yaml", PAGE_VIEWS.read_text()))
+
+
+def test_untreated_column_does_not_load(tmp_path: Path):
+    untreated = PAGE_VIEWS.read_text().replace("kind: reduce_language", "sort: reduce_language")
+
+    with pytest.raises(UntreatedColumnError, match=r"lake/page_views\.odcs\.yaml: language: has no treatment; correct"):
+        load_contract(write(tmp_path / "lake/page_views.odcs.yaml", untreated))
+
+
+def test_directory_without_contracts_is_refused(tmp_path: Path):
+    with pytest.raises(ContractInvalidError, match="no contracts in"):
+        load_catalogue(tmp_path)
+
+
+def test_contract_that_does_not_exist_is_named():
+    with pytest.raises(ContractInvalidError, match="no contract lake/nothing"):
+        load_catalogue(CONTRACTS).get("lake", "nothing")
+
+
+def write(path: Path, content: str) -> Path:
+    path.parent.mkdir()
+    path.write_text(content)
+    return path

@@ -1,0 +1,64 @@
+"""Each case folder below marts/<table>/ holds input rows, parameters, and the mart's rows as computed by hand."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+from pipelines.contracts.derive import polars_schema
+from pipelines.contracts.model import load_catalogue
+from pipelines.settings import load_settings
+from pipelines.warehouse.engine import open_engine
+from pipelines.warehouse.marts import inputs_of, select_mart
+from pipelines.warehouse.relations import create_relations
+from pipelines.warehouse.statements import read_checks, read_query
+
+SETTINGS = load_settings()
+CATALOGUE = load_catalogue(SETTINGS.contracts)
+MARTS = CATALOGUE.layer("marts")
+CASES = sorted(path.parent for path in Path(__file__).parent.glob("marts/*/*/expect.yaml"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}-{case.name}")
+def test_mart_has_the_rows_computed_by_hand(case: Path):
+    contract = CATALOGUE.get("marts", case.parent.name)
+    params = read_yaml(case / "params.yaml")
+    query = read_query(SETTINGS.sql, contract.name)
+    with open_engine(timezone="Asia/Tokyo", options={}) as engine:
+        create_relations(engine, CATALOGUE, {name: read_rows(case, name) for name in inputs_of(contract)})
+        mart = select_mart(engine, contract, query, params["event_dates"], params.get("minimum_people", 0)).pl()
+    assert mart.to_dicts() == [pytest.approx(row, rel=1e-9) for row in read_yaml(case / "expect.yaml")]
+
+
+@pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
+def test_every_mart_has_cases_checks_and_a_headed_query(contract):
+    assert sum(case.parent.name == contract.name for case in CASES) >= 3
+    assert read_checks(SETTINGS.sql, contract.name)
+    purpose, grain, *_ = read_query(SETTINGS.sql, contract.name).splitlines()
+    assert purpose == f"-- purpose: {contract.purpose}"
+    assert grain.startswith("-- grain: one row per ")
+
+
+@pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
+def test_query_reads_exactly_the_inputs_of_its_contract(contract):
+    with open_engine(options={}) as engine:
+        read = engine.get_table_names(read_query(SETTINGS.sql, contract.name), qualified=True)
+    assert read == set(inputs_of(contract))
+
+
+def read_rows(case: Path, name: str) -> pl.DataFrame:
+    """Input rows typed by their contract: pseudonyms as hexadecimal text, left-out columns null, `times` repeats."""
+    rows = [row for row in read_yaml(case / f"{name}.yaml") for _ in range(row.pop("times", 1))]
+    layer, _, table = name.partition(".")
+    if layer != "lake":
+        return pl.DataFrame(rows)
+    schema = polars_schema(CATALOGUE.get("lake", table))
+    pseudonyms = [column for column, kind in schema.items() if kind == pl.Binary]
+    typed = [row | {name: bytes.fromhex(row[name]) for name in pseudonyms if row.get(name)} for row in rows]
+    return pl.DataFrame(typed, schema=schema)
+
+
+def read_yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_bytes())
