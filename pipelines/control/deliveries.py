@@ -92,7 +92,8 @@ def record_delivery(engine: sa.Engine, delivery: Delivery) -> None:
                 suppressed_count=counts.suppressed,
             ),
         )
-        _touch(connection, delivery)
+        if delivery.state == "committed":
+            _touch(connection, delivery)
 
 
 def _is_committed(connection: sa.Connection, content_digest: str) -> bool:
@@ -101,15 +102,13 @@ def _is_committed(connection: sa.Connection, content_digest: str) -> bool:
 
 
 def _touch(connection: sa.Connection, delivery: Delivery) -> None:
-    """The dates whose marts change: those of the events, and the day of receipt, which data_quality_daily counts."""
-    days = {*delivery.event_dates, delivery.received_date}
-    rows = [{"content_digest": delivery.content_digest, "event_date": day, "built": False} for day in sorted(days)]
-    same = touched_dates.c.content_digest == delivery.content_digest
-    known = set(connection.execute(sa.select(touched_dates.c.event_date).where(same)).scalars())
-    again = same & touched_dates.c.event_date.in_(list(days))
-    connection.execute(sa.update(touched_dates).where(again).values(built=False))
-    if fresh := [row for row in rows if row["event_date"] not in known]:
-        connection.execute(sa.insert(touched_dates), fresh)
+    """The dates whose marts change; touched again when the content comes again after a failure."""
+    rows = [
+        {"content_digest": delivery.content_digest, "event_date": day, "built": False} for day in delivery.event_dates
+    ]
+    connection.execute(sa.delete(touched_dates).where(touched_dates.c.content_digest == delivery.content_digest))
+    if rows:
+        connection.execute(sa.insert(touched_dates), rows)
 
 
 def settle_delivery(engine: sa.Engine, content_digest: str, file_name: str) -> None:

@@ -117,6 +117,7 @@ plans = sa.Table(
     sa.Column("digest", sa.String(64), primary_key=True),
     sa.Column("made_at", Instant, nullable=False),
     sa.Column("document", sa.JSON, nullable=False),
+    sa.Column("outcome", sa.JSON, nullable=False),  # what the run did so far, by table
     sa.Column("approved_by", sa.String(100)),
     sa.Column("approved_at", Instant),
 )

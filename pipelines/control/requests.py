@@ -48,6 +48,7 @@ class StoredPlan:
     digest: str
     made_at: datetime
     document: Mapping[str, Any]
+    outcome: Mapping[str, Any]
     approved_by: str | None
     approved_at: datetime | None
 
@@ -124,7 +125,7 @@ def store_plan(engine: sa.Engine, plan: StoredPlan) -> None:
     """Keep a plan's document under its digest; the same plan made again keeps its approval."""
     with transaction(engine) as connection:
         if connection.execute(sa.select(plans.c.digest).where(plans.c.digest == plan.digest)).first() is None:
-            row = {"digest": plan.digest, "made_at": plan.made_at, "document": dict(plan.document)}
+            row = {"digest": plan.digest, "made_at": plan.made_at, "document": dict(plan.document), "outcome": {}}
             connection.execute(sa.insert(plans).values(row))
 
 
@@ -142,3 +143,11 @@ def record_approval(engine: sa.Engine, digest: str, *, approved_by: str, approve
     waiting = (plans.c.digest == digest) & plans.c.approved_by.is_(None)
     with transaction(engine) as connection:
         connection.execute(sa.update(plans).where(waiting).values(approved_by=approved_by, approved_at=approved_at))
+
+
+def record_outcome(engine: sa.Engine, digest: str, table: str, outcome: Mapping[str, Any]) -> None:
+    """Note what a run did to one table; a first note stands, so that a resumed run keeps the true figures."""
+    with transaction(engine) as connection:
+        matches = plans.c.digest == digest
+        known = connection.execute(sa.select(plans.c.outcome).where(matches)).scalar_one()
+        connection.execute(sa.update(plans).where(matches).values(outcome={table: dict(outcome), **known}))

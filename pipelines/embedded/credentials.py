@@ -1,4 +1,4 @@
-"""Secrets that Airflow's components share, and the passwords of its two users: made once, readable by the owner only."""
+"""Secrets that Airflow's components share, and the passwords of its two users: made once, the owner's to read."""
 
 from __future__ import annotations
 

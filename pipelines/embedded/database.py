@@ -34,6 +34,7 @@ def prepare_database(home: Path, environment: Mapping[str, str], log: Path) -> N
     if stamp.exists() and json.loads(stamp.read_text(encoding="utf-8")) == _current_stamp(home):
         return
     _run_bootstrap(environment, log)
+    stamp.touch(mode=0o600)
     stamp.write_text(json.dumps(_current_stamp(home)), encoding="utf-8")
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.embedded.credentials import ROLES, load_component_secrets, passwords_file
+from pipelines.settings import REPOSITORY, Settings
 
-Settings = Mapping[str, Mapping[str, object]]
+Options = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,17 @@ class AirflowConfig:
         return self.home / "tmp"
 
 
+def configure(settings: Settings) -> AirflowConfig:
+    """Return the configuration of the project's own DAGs."""
+    return AirflowConfig(
+        home=settings.airflow_home,
+        dags_folder=REPOSITORY / "dags",
+        plugins_folder=None,
+        port=settings.airflow_port,
+        environment={"TOKUMEI_HOME": str(settings.home)},
+    )
+
+
 def process_environment(config: AirflowConfig) -> dict[str, str]:
     """Return the whole environment of an Airflow process, the caller's own Airflow settings left out."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
@@ -59,7 +71,7 @@ def process_environment(config: AirflowConfig) -> dict[str, str]:
     }
 
 
-def _running_settings(config: AirflowConfig) -> Settings:
+def _running_settings(config: AirflowConfig) -> Options:
     return {
         "core": {
             "dags_folder": config.dags_folder,
@@ -90,7 +102,7 @@ def _running_settings(config: AirflowConfig) -> Settings:
     }
 
 
-def _privacy_settings() -> Settings:
+def _privacy_settings() -> Options:
     """Return what keeps Airflow's own database and logs from holding more than they must."""
     return {
         "core": {
@@ -107,7 +119,7 @@ def _privacy_settings() -> Settings:
     }
 
 
-def _as_variables(settings: Settings) -> dict[str, str]:
+def _as_variables(settings: Options) -> dict[str, str]:
     return {
         f"AIRFLOW__{section.upper()}__{option.upper()}": str(value)
         for section, options in settings.items()

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
-GRACE_SECONDS = 5.0  # for each step of stopping, before the next
+STEP_SECONDS = 5.0  # for each step of stopping, before the next
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One `airflow` command; the others need those that serve until they have ended themselves."""
+    """One command and where its output goes; the others need those that serve until they have ended themselves."""
 
     name: str
-    arguments: tuple[str, ...]
+    command: tuple[str, ...]
+    log: str
     serves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RunningComponent:
-    """A started component and where its output goes."""
+    """A started component."""
 
     component: Component
     process: subprocess.Popen[bytes]
-    log: Path
 
     @property
     def pid(self) -> int:
@@ -52,29 +51,21 @@ class Process:
     session: int
 
 
-def open_log(log: Path) -> int:
+def open_log(log: str | Path) -> int:
     """Open an emptied log that only its owner reads: LocalExecutor repeats there, unmasked, what tasks print."""
     return os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 
 
-def start_component(
-    component: Component, *, airflow: Path, environment: Mapping[str, str], log: Path
-) -> RunningComponent:
-    """Start one component in a session of its own; what it writes is closed to other users."""
-    output = open_log(log)
+def start_component(component: Component) -> RunningComponent:
+    """Start one component in a session of its own, in this process's environment."""
+    output = open_log(component.log)
     try:
         process = subprocess.Popen(
-            [*_leash(), str(airflow), *component.arguments],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            umask=0o077,
+            component.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     finally:
         os.close(output)
-    return RunningComponent(component, process, log)
+    return RunningComponent(component, process)
 
 
 def stop_components(running: Sequence[RunningComponent]) -> None:
@@ -87,14 +78,14 @@ def stop_components(running: Sequence[RunningComponent]) -> None:
     servers = [each for each in running if each.component.serves]
     sessions = {process.session for process in list_family(running)}
 
-    _signal_leaders(clients, signal.SIGTERM)
-    for number in (signal.SIGTERM, signal.SIGKILL):  # Python tasks ignore TERM, operators clean up at it
+    _terminate(clients)
+    for number in (signal.SIGTERM, signal.SIGKILL):  # operators clean up at TERM, Python tasks ignore it
         if _wait_until_ended(clients):
             break
         _signal_tasks(running, number)
     _wait_until_ended(clients)
 
-    _signal_leaders(servers, signal.SIGTERM)
+    _terminate(servers)
     _wait_until_ended(servers)
     _kill_sessions(running, sessions)
 
@@ -108,16 +99,10 @@ def list_family(running: Iterable[RunningComponent]) -> list[Process]:
     return [process for process in processes if process.pid in family]
 
 
-def _leash() -> list[str]:
-    """Return the prefix that ends a command when this program dies, however it dies."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
-
-
-def _signal_leaders(running: Iterable[RunningComponent], number: signal.Signals) -> None:
+def _terminate(running: Iterable[RunningComponent]) -> None:
     for each in running:
         if each.is_alive:
-            each.process.send_signal(number)
+            each.process.terminate()
 
 
 def _signal_tasks(running: Sequence[RunningComponent], number: signal.Signals) -> None:
@@ -143,7 +128,7 @@ def _wait_until_ended(running: Sequence[RunningComponent]) -> bool:
 
 
 def _wait_until(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + GRACE_SECONDS
+    deadline = time.monotonic() + STEP_SECONDS
     while not condition():
         if time.monotonic() > deadline:
             return False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
@@ -15,7 +16,7 @@ import httpx
 from pipelines.embedded.failures import RequestRefusedError
 
 PAGE_SIZE = 100
-READ_ATTEMPTS = 4
+READ_PAUSES = (1, 2, 4)
 
 Json = dict[str, Any]
 
@@ -51,7 +52,7 @@ class ImportFailure:
 
 
 class AirflowClient:
-    """One user's session; logs in at the first request. Close it, or use it as a context manager."""
+    """One user's session, logged in at the first request; a context manager."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self.user = user
@@ -59,7 +60,10 @@ class AirflowClient:
         # A proxy from the environment must not see loopback requests.
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
         self._http.close()
 
     def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
@@ -88,9 +92,14 @@ class AirflowClient:
         """Return the DAG's runs, oldest first, as the API describes them."""
         return list(self._pages(f"/dags/{_part(dag_id)}/dagRuns", "dag_runs", order_by="run_after", **filters))
 
-    def fail_run(self, dag_id: str, run_id: str) -> None:
-        """Give a run up: its unfinished tasks are stopped."""
-        self._send("PATCH", _run_path(dag_id, run_id), {"state": "failed"})
+    def fail_unfinished_runs(self, dag_ids: Iterable[str]) -> int:
+        """Give up the runs that an interrupted earlier start left, and return how many there were."""
+        unfinished = [
+            run for dag_id in dag_ids for run in self.runs(dag_id) if run["state"] not in {"success", "failed"}
+        ]
+        for run in unfinished:
+            self._send("PATCH", _run_path(run["dag_id"], run["dag_run_id"]), {"state": "failed"})
+        return len(unfinished)
 
     def task_instances(self, dag_id: str, run_id: str) -> list[Json]:
         """Return every task instance of a run, mapped ones included, as the API describes them."""
@@ -102,13 +111,13 @@ class AirflowClient:
         return tuple(_human_task(each) for each in self._pages(path, "hitl_details", response_received="false"))
 
     def answer_human_task(
-        self, dag_id: str, run_id: str, task_id: str, *, option: str = "Approve", note: str = "", map_index: int = -1
+        self, dag_id: str, run_id: str, task_id: str, *, option: str = "Approve", note: str = ""
     ) -> HumanAnswer:
         """Answer as this user; the note is kept in Airflow's database, and the task passes it on as an XCom.
 
         Raises RequestRefusedError with status 403 for a user who may not answer, 409 when it is answered already.
         """
-        path = f"{_run_path(dag_id, run_id)}/taskInstances/{_part(task_id)}/{map_index}/hitlDetails"
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{_part(task_id)}/-1/hitlDetails"
         body = {"chosen_options": [option], "params_input": {"note": note} if note else {}}
         answer = self._send("PATCH", path, body)
         return HumanAnswer(
@@ -123,36 +132,34 @@ class AirflowClient:
     def _pages(self, path: str, key: str, **filters: str) -> Iterator[Json]:
         offset = 0
         while True:
-            page = self._read(path, {**filters, "limit": PAGE_SIZE, "offset": offset}).json()
+            page = self._read(path, {**filters, "limit": str(PAGE_SIZE), "offset": str(offset)}).json()
             yield from page[key]
             offset += PAGE_SIZE
             if offset >= page["total_entries"]:
                 return
 
     def _read(
-        self, path: str, parameters: Mapping[str, str | int] | None = None, allowed: tuple[int, ...] = (200,)
+        self, path: str, parameters: Mapping[str, str] | None = None, allowed: tuple[int, ...] = (200,)
     ) -> httpx.Response:
-        """Read, and try again when the server is busy: SQLite answers one writer at a time."""
-        for attempt in range(1, READ_ATTEMPTS + 1):
-            try:
-                response = self._request("GET", path, params=parameters)
-            except httpx.TransportError:
-                if attempt == READ_ATTEMPTS:
-                    raise
-            else:
-                if response.status_code < 500 or attempt == READ_ATTEMPTS:
+        """Read, and try again when the server is busy: SQLite lets one writer in at a time."""
+        for seconds in READ_PAUSES:
+            with suppress(httpx.TransportError):
+                response = self._request("GET", path, parameters=parameters)
+                if response.status_code < 500:
                     return _check(response, allowed)
-            time.sleep(attempt)
-        raise AssertionError
+            time.sleep(seconds)
+        return _check(self._request("GET", path, parameters=parameters), allowed)
 
     def _send(self, method: str, path: str, body: Json) -> Json:
-        answer: Json = _check(self._request(method, path, json=body), (200, 201)).json()
+        answer: Json = _check(self._request(method, path, body=body), (200, 201)).json()
         return answer
 
-    def _request(self, method: str, path: str, **content: Any) -> httpx.Response:  # noqa: ANN401
+    def _request(
+        self, method: str, path: str, *, parameters: Mapping[str, str] | None = None, body: Json | None = None
+    ) -> httpx.Response:
         if "Authorization" not in self._http.headers:
             self._log_in()
-        return self._http.request(method, f"/api/v2{path}", **content)
+        return self._http.request(method, f"/api/v2{path}", params=parameters, json=body)
 
     def _log_in(self) -> None:
         body = {"username": self.user, "password": self._password}

@@ -97,5 +97,16 @@ def table_dates(lake: Lake, contract: Contract) -> tuple[date, ...]:
     return tuple(sorted(date.fromisoformat(text) for text in found if text))
 
 
+def read_columns(lake: Lake, contract: Contract, columns: Sequence[str]) -> pl.DataFrame:
+    """Some columns of a whole table; for tables that are small beside the events."""
+    schema = {name: kind for name, kind in polars_schema(contract).items() if name in columns}
+    filesystem, root = lake.open_files(contract.name)
+    frames = [pl.DataFrame(schema=schema)]
+    for file in live_files(open_table(lake, contract)):
+        with filesystem.open_input_file(f"{root}/{file.path}") as stream:
+            frames.append(pl.read_parquet(stream, columns=list(schema), hive_partitioning=False))
+    return pl.concat(frames)
+
+
 def _text(value: object) -> str | None:
     return None if value is None else str(value)

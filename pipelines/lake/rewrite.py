@@ -15,15 +15,16 @@ from pipelines.errors import DeletionIncompleteError, StorageBusyError
 from pipelines.lake.append import ATTEMPTS, add_action, commit_actions, discard_parts, remove_action, write_file
 from pipelines.lake.layout import DataFile, Lake, live_files, open_table
 
-Subjects = Mapping[str, Sequence[bytes]]
+Subjects = Mapping[str, Sequence[bytes]]  # pseudonyms by column
+Requests = Mapping[str, Subjects]  # subjects by request id, all served in one pass
 
 
 @dataclass(frozen=True, slots=True)
 class TouchedFile:
-    """A live file that holds rows of the subjects, and how many."""
+    """A live file that holds rows of the subjects, and how many for each request."""
 
     file: DataFile
-    hit_count: int
+    hits: Mapping[str, int] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,19 @@ class Rewrite:
     event_dates: tuple[str, ...] = field(default=())
 
 
-def locate_subjects(lake: Lake, contract: Contract, subjects: Subjects) -> tuple[TouchedFile, ...]:
-    """The live files that hold any row of the subjects, which are given as pseudonyms by column."""
-    return _locate(lake, contract, open_table(lake, contract), subjects)
+def locate_subjects(lake: Lake, contract: Contract, requests: Requests) -> tuple[TouchedFile, ...]:
+    """The live files that hold any row of the requests' subjects; each file's subject columns are read once."""
+    return _locate(lake, contract, open_table(lake, contract), requests)
 
 
-def remove_subjects(lake: Lake, contract: Contract, subjects: Subjects) -> Rewrite:
+def remove_subjects(lake: Lake, contract: Contract, requests: Requests) -> Rewrite:
     """Rewrite every file that holds the subjects without them, in one transaction; again when the table moved on."""
     for attempt in range(ATTEMPTS):
         table = open_table(lake, contract)
-        touched = _locate(lake, contract, table, subjects)
+        touched = _locate(lake, contract, table, requests)
         if not touched:
             return Rewrite(contract.name, 0, 0, 0, _hash_text(0))
-        written, outcome = _rewrite_files(lake, contract, touched, subjects)
+        written, outcome = _rewrite_files(lake, contract, touched, requests)
         actions = [*(add_action(file) for file in written), *(remove_action(hit.file) for hit in touched)]
         try:
             commit_actions(table, actions, batch=None)
@@ -62,32 +63,37 @@ def remove_subjects(lake: Lake, contract: Contract, subjects: Subjects) -> Rewri
     raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run the deletion again")
 
 
-def _locate(lake: Lake, contract: Contract, table: DeltaTable, subjects: Subjects) -> tuple[TouchedFile, ...]:
+def _locate(lake: Lake, contract: Contract, table: DeltaTable, requests: Requests) -> tuple[TouchedFile, ...]:
+    columns = sorted({name for subjects in requests.values() for name in subjects})
+    counts = [_is_subject(subjects).sum().alias(request) for request, subjects in requests.items()]
     filesystem, root = lake.open_files(contract.name)
     touched = []
     for file in live_files(table):
         with filesystem.open_input_file(f"{root}/{file.path}") as stream:
-            columns = pl.read_parquet(stream, columns=list(subjects), hive_partitioning=False)
-        if hit_count := columns.filter(_is_subject(subjects)).height:
-            touched.append(TouchedFile(file, hit_count))
+            rows = pl.read_parquet(stream, columns=columns, hive_partitioning=False)
+        hits = {request: count for request, count in rows.select(counts).row(0, named=True).items() if count}
+        if hits:
+            touched.append(TouchedFile(file, hits))
     return tuple(touched)
 
 
 def _rewrite_files(
-    lake: Lake, contract: Contract, touched: Sequence[TouchedFile], subjects: Subjects
+    lake: Lake, contract: Contract, touched: Sequence[TouchedFile], requests: Requests
 ) -> tuple[list[DataFile], Rewrite]:
     filesystem, root = lake.open_files(contract.name)
+    is_anyone = pl.any_horizontal([_is_subject(subjects) for subjects in requests.values()])
     written: list[DataFile] = []
-    survivors = total = 0
+    removed = survivors = total = 0
     for hit in touched:
         with filesystem.open_input_file(f"{root}/{hit.file.path}") as stream:
-            kept = pl.read_parquet(stream, hive_partitioning=False).filter(~_is_subject(subjects))
+            rows = pl.read_parquet(stream, hive_partitioning=False)
+        kept = rows.filter(~is_anyone)
+        removed += rows.height - kept.height
         survivors += kept.height
         total += multiset_hash(kept)
         if kept.height:
             written.append(_write_checked(lake, contract, hit.file, kept))
     dates = {str(hit.file.partition[contract.partition_columns[0]]) for hit in touched}
-    removed = sum(hit.hit_count for hit in touched)
     return written, Rewrite(contract.name, len(touched), removed, survivors, _hash_text(total), tuple(sorted(dates)))
 
 

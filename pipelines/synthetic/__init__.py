@@ -1,4 +1,4 @@
-"""A Japanese online auction service that never was: its people, their traffic, and the log files that it would leave."""
+"""A Japanese online auction service that never was: its people, their traffic, and the logs that it would leave."""
 
 from pipelines.synthetic.service import Generated, generate
 

@@ -1,4 +1,4 @@
-"""Access logs of three front ends: nginx at the edge, the legacy site (compressed), and the app servers (JSON lines)."""
+"""Access logs of three front ends: nginx at the edge, the legacy site (compressed), the app servers (JSON lines)."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def write_access_logs(traffic: Traffic, day: Day) -> Iterator[Batch]:
 
 
 def _write_combined(traffic: Traffic, day: Day, name: str, *, also_as: PurePosixPath | None = None) -> Batch:
-    """nginx's combined format; the first field after the address is always `-`, the second the member."""
+    """The combined format; the first field after the address is always `-`, the second is the member."""
     records = _describe_hits(traffic)
     # fmt: off
     pieces = (

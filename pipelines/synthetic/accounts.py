@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import PurePosixPath
 
 import numpy as np
 import polars as pl
 
 from pipelines.synthetic.batches import Batch, gather_identifiers, write_json_lines
-from pipelines.synthetic.chance import Flags, Indices, Stream, open_stream
+from pipelines.synthetic.chance import Flags, Indices, open_stream
 from pipelines.synthetic.world import Day
 
 _COLUMNS = (
@@ -44,13 +44,16 @@ def open_accounts(members: pl.DataFrame, start: date, seed: int) -> pl.DataFrame
 
 
 def trade(accounts: pl.DataFrame, day: Day) -> pl.DataFrame:
-    """The state after a day's trading: deals open and close, listings come and go; settled accounts stay as they are."""
+    """The state after a day: deals open and close, listings come and go; settled accounts stay as they are."""
     stream, count = day.open_stream("trading"), accounts.height
     trading = ~accounts["is_settled"].to_numpy()
     deals = trading & (stream.random(count) < _TRADES_TODAY)
     closes = trading & (stream.random(count) < _CLOSES_TODAY)
     return accounts.with_columns(
-        pl.when(pl.Series(deals)).then(pl.lit(day.date)).otherwise("last_transaction_date").alias("last_transaction_date"),
+        pl.when(pl.Series(deals))
+        .then(pl.lit(day.date))
+        .otherwise("last_transaction_date")
+        .alias("last_transaction_date"),
         _move(accounts["open_trades"], up=deals, down=closes),
         _move(accounts["open_listings"], up=trading & (stream.random(count) < _CLOSES_TODAY), down=deals),
     )

@@ -19,6 +19,11 @@ class Batch:
     also_as: PurePosixPath | None = None
 
     @property
+    def paths(self) -> tuple[PurePosixPath, ...]:
+        """Every name under which the file arrives."""
+        return (self.path,) if self.also_as is None else (self.path, self.also_as)
+
+    @property
     def source(self) -> str:
         """The kind of log: access, devices, searches, surveys, accounts or requests."""
         return self.path.parts[0]

@@ -49,7 +49,7 @@ def browse(world: World, day: Day) -> Browsing:
     sources = _address_sources(stream, world.site, sessions, pages.targets)
     views = answer_pages(stream, walks, sessions).with_columns(
         pl.Series("target", pages.rows),
-        pl.Series("referer", _choose_referers(stream, walks, pages.rows, sources.rows)),
+        pl.Series("referer", _choose_referers(stream, world.site, walks, pages.rows, sources.rows)),
         pl.Series("followed_by_item", _precedes(walks, walks.page == Page.ITEM)),
     )
     hits = pl.concat([views.select(HIT_COLUMNS), request_assets(stream, world.site, sessions, views)])
@@ -103,11 +103,11 @@ def _choose_searches(stream: Stream, world: World, languages: pl.Series, walks: 
     return terms * len(SEARCH_FORMS) + form
 
 
-def _choose_referers(stream: Stream, walks: Walks, pages: Indices, sources: Indices) -> Indices:
+def _choose_referers(stream: Stream, site: Site, walks: Walks, pages: Indices, sources: Indices) -> Indices:
     """The page before in the same session, or what sent the session; some browsers tell only the latter."""
     before = np.where(walks.begins, sources[walks.session], np.roll(pages, 1))
-    direct = sources.min()
-    return np.where(stream.random(len(pages)) < _HIDES_REFERRER, direct, before)
+    none_at_all = site.first[Page.SOURCE]
+    return np.where(stream.random(len(pages)) < _HIDES_REFERRER, none_at_all, before)
 
 
 def _draw_places(stream: Stream, candidates: Flags, chance: float) -> Indices:

@@ -14,14 +14,17 @@ MILLISECONDS_PER_DAY = 86_400_000
 OFFSET = "+09:00"  # Japan has no summer time
 
 # Share of the day's visits by hour: asleep at four, a bump at lunch, the bidding rush before midnight.
-HOURLY_SHARES = (35, 20, 12, 8, 7, 10, 18, 34, 42, 44, 46, 50, 66, 54, 48, 48, 50, 56, 66, 82, 98, 110, 102, 68)  # fmt: skip
+HOURLY_SHARES = (
+    35, 20, 12, 8, 7, 10, 18, 34, 42, 44, 46, 50, 66, 54, 48, 48, 50, 56, 66, 82, 98, 110, 102, 68,
+)  # fmt: skip
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def draw_times(stream: Stream, count: int) -> Weights:
     """Milliseconds since midnight, following the service's daily curve."""
     edges = np.concatenate(([0.0], np.cumsum(HOURLY_SHARES)))
-    return np.interp(stream.random(count) * edges[-1], edges, np.arange(25) * 3_600_000.0)
+    times: Weights = np.interp(stream.random(count) * edges[-1], edges, np.arange(25) * 3_600_000.0)
+    return times
 
 
 def write_iso_times(milliseconds: pl.Series, day: date) -> pl.Series:
@@ -39,7 +42,7 @@ def write_iso_times(milliseconds: pl.Series, day: date) -> pl.Series:
 
 
 def write_combined_times(milliseconds: pl.Series, day: date) -> pl.Series:
-    """nginx's `$time_local`, such as 22/Nov/2026:10:45:00 +0900."""
+    """The `$time_local` of nginx, such as 22/Nov/2026:10:45:00 +0900."""
     head = f"{day.day:02}/{_MONTHS[day.month - 1]}/{day.year:04}:"
     return head + _texts_of_seconds().gather(milliseconds // 1000) + " +0900"
 

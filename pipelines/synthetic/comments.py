@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
 
 import polars as pl
 
-from pipelines.synthetic.chance import Stream
+from pipelines.synthetic.chance import Stream, pick
 from pipelines.synthetic.vocabulary import read_lines, read_rows
 
-T = TypeVar("T")
-
 _COMMENT_SHARE = 0.40
-_CONFIDING_SHARE = 0.12  # of the comments that members write
+_CONFIDING_SHARE = 0.25  # of the comments that members write
 _TO_FULL_WIDTH = {ord(narrow): ord(narrow) + 0xFEE0 for narrow in "0123456789-"}
 
 _SPELLINGS: dict[str, tuple[Callable[[str], str], ...]] = {
@@ -42,12 +39,8 @@ def write_comments(stream: Stream, people: pl.DataFrame) -> pl.DataFrame:
 
 def _write_comment(stream: Stream, person: dict[str, str], *, confides: bool) -> tuple[str, str | None]:
     if not confides:
-        return _pick(stream, read_lines(f"comments_{person['language']}.txt")), None
+        return pick(stream, read_lines(f"comments_{person['language']}.txt")), None
     templates = [row[1:] for row in read_rows("confiding_comments.tsv") if row[0] == person["language"]]
-    field, text = _pick(stream, templates)
-    identifier = _pick(stream, _SPELLINGS[field])(person[field])
+    field, text = pick(stream, templates)
+    identifier = pick(stream, _SPELLINGS[field])(person[field])
     return text.format(identifier), identifier
-
-
-def _pick(stream: Stream, choices: Sequence[T]) -> T:
-    return choices[stream.integers(len(choices))]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from pipelines.synthetic.batches import Batch
-from pipelines.synthetic.chance import Stream, open_stream
+from pipelines.synthetic.chance import Stream, open_stream, pick
 
 DEFECT_SHARE = 0.003
 
@@ -49,18 +49,17 @@ def spoil_lines(batch: Batch, seed: int) -> list[str]:
 
 
 def _damage(lines: Sequence[str], damage: Damage, stream: Stream) -> str:
-    return damage(lines[stream.integers(len(lines))], stream)
+    return damage(pick(stream, lines), stream)
 
 
 def _insert_evenly(lines: list[str], bad: list[str], stream: Stream) -> list[str]:
     """Each bad line at a place of its own choosing; one pass, however long the file."""
     places = sorted(stream.integers(0, len(lines) + 1, len(bad)).tolist())
-    edges = [0, *places, len(lines)]
-    spoiled = lines[: edges[1]]
-    for line, begin, end in zip(bad, edges[1:], edges[2:], strict=True):
-        spoiled.append(line)
-        spoiled.extend(lines[begin:end])
-    return spoiled
+    spoiled, done = [], 0
+    for line, place in zip(bad, places, strict=True):
+        spoiled += [*lines[done:place], line]
+        done = place
+    return spoiled + lines[done:]
 
 
 def _truncate(line: str, stream: Stream) -> str:
@@ -91,11 +90,11 @@ def _empty(_: str, __: Stream) -> str:
 
 
 def _replace_line(_: str, stream: Stream) -> str:
-    return _FOREIGN_LINES[stream.integers(len(_FOREIGN_LINES))]
+    return pick(stream, _FOREIGN_LINES)
 
 
 def _replace_object(_: str, stream: Stream) -> str:
-    return _FOREIGN_OBJECTS[stream.integers(len(_FOREIGN_OBJECTS))]
+    return pick(stream, _FOREIGN_OBJECTS)
 
 
 _LINE_DAMAGES: tuple[Damage, ...] = (_truncate, _garble, _empty, _misdate, _replace_line, _glue)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
 
-import numpy as np
 import polars as pl
 
 from pipelines.synthetic.addresses import list_spellings
@@ -20,7 +20,7 @@ _COLUMNS = (
 )  # fmt: skip
 _OPENED_BY_PUSH = 0.18
 _INSTALLED_TODAY = 0.02
-_OFFLINE = 0.02
+_OFFLINE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ def record_events(sessions: pl.DataFrame, day: Day) -> DeviceEvents:
     return DeviceEvents(arrived=events.filter(~offline), delayed=events.filter(offline))
 
 
-def write_device_log(arrived: pl.DataFrame, delayed_before: pl.DataFrame, day: date) -> Batch:
-    """The day's file: what came late from the day before, then the day's own events."""
-    records = pl.concat([delayed_before, arrived])
+def write_device_log(arrivals: Sequence[pl.DataFrame], day: date) -> Batch:
+    """The day's file: whatever arrived on that day, in order of arrival."""
+    records = pl.concat(arrivals)
     identifiers = [records["device_id"], records["user_id"], records["advertising_id"]]
     return Batch(
         PurePosixPath(f"devices/devices-{day:%Y%m%d}.jsonl"),

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-_COMPRESSION_LEVEL = 6
+_COMPRESSION_LEVEL = 4
 
 
 def land_lines(path: Path, lines: Sequence[str]) -> None:
@@ -16,12 +16,12 @@ def land_lines(path: Path, lines: Sequence[str]) -> None:
 
     Lone surrogates become the single bytes that they stand for.
     """
-    content = "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
+    content = "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
     _replace_file(path, _compress(content) if path.suffix == ".gz" else content)
 
 
 def _compress(content: bytes) -> bytes:
-    """gzip without a time and a name, so that equal content gives equal bytes."""
+    """Gzip without a time and a name, so that equal content gives equal bytes."""
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION_LEVEL, fileobj=buffer, mtime=0) as stream:
         stream.write(content)

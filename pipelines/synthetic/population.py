@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -10,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.synthetic.addresses import Halves, draw_ipv4, draw_ipv6_networks
-from pipelines.synthetic.chance import Indices, Stream, Weights, choose, open_stream, zipf_weights
+from pipelines.synthetic.chance import Indices, Stream, Weights, choose, choose_labels, open_stream, zipf_weights
 from pipelines.synthetic.clients import draw_clients
 from pipelines.synthetic.vocabulary import read_rows
 
@@ -65,7 +64,7 @@ def draw_population(users: int, seed: int) -> Population:
 
 
 def _draw_people(stream: Stream, users: int) -> pl.DataFrame:
-    languages = _draw_labels(stream, _LANGUAGE_SHARES, 2 * users)
+    languages = choose_labels(stream, _LANGUAGE_SHARES, 2 * users)
     members = _draw_members(stream, languages.head(users))
     visitors = pl.DataFrame({"language": languages.tail(users)})
     activity = np.concatenate(
@@ -92,7 +91,7 @@ def _draw_members(stream: Stream, languages: pl.Series) -> pl.DataFrame:
             "email": emails,
             "phone": _draw_phones(stream, users),
             "full_name": names["full_name"],
-            "segment": _draw_labels(stream, _SEGMENT_SHARES, users),
+            "segment": choose_labels(stream, _SEGMENT_SHARES, users),
             "leaving": _draw_leavers(stream, users),
         }
     )
@@ -139,14 +138,11 @@ def _draw_leavers(stream: Stream, users: int) -> pl.Series:
     return pl.Series([None] * users, dtype=pl.String).scatter(leavers, fates[: len(leavers)])
 
 
-def _draw_labels(stream: Stream, shares: Mapping[str, float], count: int) -> pl.Series:
-    return pl.Series(list(shares)).gather(choose(stream, list(shares.values()), count))
-
-
 def _draw_activity(stream: Stream, count: int, mean: float) -> Weights:
     """Sessions a day: a few people come many times, most now and then."""
     weights = stream.permutation(zipf_weights(count, offset=1 + count / 20))
-    return weights / weights.mean() * mean
+    scaled: Weights = weights / weights.mean() * mean
+    return scaled
 
 
 def _draw_homes(stream: Stream, count: int) -> Indices:

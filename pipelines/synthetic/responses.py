@@ -64,7 +64,7 @@ def request_assets(stream: Stream, site: Site, sessions: pl.DataFrame, views: pl
 
 def _follows(walks: Walks, marked: Flags) -> Flags:
     """Whether an earlier page view of the same session is marked."""
-    before = np.cumsum(marked) - marked
+    before: Indices = np.cumsum(marked) - marked
     return before > before[walks.find_latest(walks.begins)]
 
 

@@ -26,10 +26,10 @@ Draws = npt.NDArray[np.float64]
 
 
 def begin_sessions(population: Population, day: Day) -> pl.DataFrame:
-    """One row a session, with all that is known of its person and client, and:
+    """One row a session, with all that is known of its person and client, and how it begins.
 
-    `start` (milliseconds since midnight), `front_end`, `remote_addr`, `source` (row of `read_sources`),
-    `step_count`, `begins_signed_in`, `is_app`.
+    Its own columns: `start` (milliseconds since midnight), `front_end`, `remote_addr`, `source` (row of
+    `read_sources`), `step_count`, `begins_signed_in`, `is_app`.
     """
     stream = day.open_stream("sessions")
     persons = _draw_persons(stream, population.people, day)
@@ -62,8 +62,8 @@ def _draw_persons(stream: Stream, people: pl.DataFrame, day: Day) -> Indices:
 
 def _draw_clients(stream: Stream, people: pl.DataFrame, persons: Indices) -> Indices:
     """One of the person's clients; who will leave opens the app, the last of their clients, first."""
-    first = people["first_client"].to_numpy()[persons]
-    count = people["client_count"].to_numpy()[persons]
+    first: Indices = people["first_client"].to_numpy()[persons]
+    count: Indices = people["client_count"].to_numpy()[persons]
     drawn = first + (stream.random(len(persons)) * count).astype(np.int64)
     leaves: Flags = people["leaving"].is_not_null().to_numpy()[persons]
     comes_first = np.diff(persons, prepend=-1) > 0

@@ -19,16 +19,18 @@ from pipelines.synthetic.vocabulary import read_lines, read_rows
 ORIGIN = "https://rakuichi.example.jp"
 SEARCH_FORMS = ("", "category", "&page=2", "&page=3")  # asked plainly, within a category, or leafing on
 
-TARGET_SCHEMA = {
-    "uri": pl.String,
-    "api_uri": pl.String,
-    "url": pl.String,
-    "identifiers": pl.List(pl.String),
-    "query": pl.String,
-    "query_identifier": pl.String,
-    "category": pl.String,
-    "page_number": pl.Int64,
-}
+TARGET_SCHEMA = pl.Schema(
+    {
+        "uri": pl.String(),
+        "api_uri": pl.String(),
+        "url": pl.String(),
+        "identifiers": pl.List(pl.String),
+        "query": pl.String(),
+        "query_identifier": pl.String(),
+        "category": pl.String(),
+        "page_number": pl.Int64(),
+    }
+)
 
 
 class Page(IntEnum):
@@ -116,7 +118,9 @@ def extend_targets(targets: pl.DataFrame, parameters: pl.Series, identifiers: pl
 def describe_queries(queries: list[str], identifiers: list[str], spelled: list[str]) -> pl.DataFrame:
     """Targets of searches that hold one identifier each, written in the address as `spelled`."""
     encoded = pl.Series([quote_plus(query) for query in queries], dtype=pl.String)
-    described = _describe_pages("/search?q=" + encoded, "/api/v1/search?q=" + encoded, pl.Series(spelled, dtype=pl.String))
+    described = _describe_pages(
+        "/search?q=" + encoded, "/api/v1/search?q=" + encoded, pl.Series(spelled, dtype=pl.String)
+    )
     return described.with_columns(
         pl.Series("query", queries, dtype=pl.String),
         pl.Series("query_identifier", identifiers, dtype=pl.String),
@@ -164,4 +168,4 @@ def _describe_pages(uris: pl.Series, api_uris: pl.Series, identifiers: pl.Series
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with every column of a target, null where it has nothing to say."""
     missing = [pl.lit(None, kind).alias(name) for name, kind in TARGET_SCHEMA.items() if name not in frame.columns]
-    return frame.with_columns(missing).select(TARGET_SCHEMA).cast(TARGET_SCHEMA)
+    return frame.with_columns(missing).select(*TARGET_SCHEMA).cast(TARGET_SCHEMA)

@@ -91,7 +91,9 @@ def add_parameters(addressed: Addressed, places: Indices, people: pl.DataFrame, 
     ]
     identifiers = [slip.spell(person[slip.field]) for slip, person in zip(slips, persons, strict=True)]
     parameters = [slip.text.format(identifier) for slip, identifier in zip(slips, identifiers, strict=True)]
-    extended = extend_targets(addressed.targets[addressed.rows[places]], _to_series(parameters), _to_series(identifiers))
+    extended = extend_targets(
+        addressed.targets[addressed.rows[places]], _to_series(parameters), _to_series(identifiers)
+    )
     return addressed.divert(places, extended)
 
 

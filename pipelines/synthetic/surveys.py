@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 
 from pipelines.synthetic.batches import Batch, gather_identifiers, write_json_lines
-from pipelines.synthetic.chance import Indices, Stream, choose
+from pipelines.synthetic.chance import Indices, Stream, choose, choose_labels
 from pipelines.synthetic.clock import draw_times, write_iso_times
 from pipelines.synthetic.comments import write_comments
 from pipelines.synthetic.vocabulary import read_rows
 from pipelines.synthetic.world import Day
 
-_RESPONSE_SHARE = 0.10
+_RESPONSE_SHARE = 0.20
 _CHANNEL_SHARES = {"web": 45, "app": 35, "email": 20}
 _SURVEY_SHARES = {"purchase-2026": 50, "relationship-2026": 25, "support-2026": 25}
 _ASKED_IN = {
@@ -25,21 +25,23 @@ _ASKED_IN = {
 
 
 def write_survey_log(sessions: pl.DataFrame, day: Day) -> Batch:
-    """The day's file: one in ten of the people who came that day answers, some in words as well."""
+    """The day's file: one in five of the people who came that day answers, some in words as well."""
     stream = day.open_stream("surveys")
     people = _choose_respondents(stream, sessions)
     comments = write_comments(stream, people)
     records = people.select(
         write_iso_times(people["time"], day.date),
         "user_id",
-        _draw_labels(stream, _SURVEY_SHARES, people.height).alias("survey_id"),
-        _draw_labels(stream, _CHANNEL_SHARES, people.height).alias("channel"),
+        choose_labels(stream, _SURVEY_SHARES, people.height).alias("survey_id"),
+        choose_labels(stream, _CHANNEL_SHARES, people.height).alias("channel"),
         "segment",
         *(pl.Series(question, _draw_scores(stream, question, people["segment"])) for question in _ASKED_IN),
         comments["comment"],
         "language",
     )
-    asked = [pl.when(pl.col("survey_id").is_in(surveys)).then(score).alias(score) for score, surveys in _ASKED_IN.items()]
+    asked = [
+        pl.when(pl.col("survey_id").is_in(surveys)).then(score).alias(score) for score, surveys in _ASKED_IN.items()
+    ]
     return Batch(
         PurePosixPath(f"surveys/surveys-{day.date:%Y%m%d}.jsonl"),
         write_json_lines(records.with_columns(asked)),
@@ -66,7 +68,3 @@ def _draw_scores(stream: Stream, question: str, segments: pl.Series) -> Indices:
             here = (segments == segment).to_numpy()
             scores[here] = int(lowest) + choose(stream, [float(weight) for weight in weights.split()], int(here.sum()))
     return scores
-
-
-def _draw_labels(stream: Stream, shares: dict[str, float], count: int) -> pl.Series:
-    return pl.Series(list(shares)).gather(choose(stream, list(shares.values()), count))

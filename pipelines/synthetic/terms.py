@@ -31,14 +31,13 @@ class Terms:
 
 
 def draw_terms(seed: int) -> Terms:
-    """The vocabulary in an order of popularity that the seed decides, then the rare terms."""
+    """The vocabulary in order of popularity, which the seed stirs a little, then the rare terms."""
     stream = open_stream(seed, "terms")
-    common = [(text, slug) for slug, *texts in read_rows("search_terms.tsv") for text in texts]
-    common = [common[index] for index in stream.permutation(len(common))]
+    common = _rank_common_terms(stream)
     rare = _draw_rare_terms(stream)
     texts = pl.Series("query", [text for text, _ in common] + rare)
     slugs = [None if slug == "titles" else slug for _, slug in common]
-    head, tail = zipf_weights(len(common), exponent=0.95, offset=1.5), np.ones(len(rare))
+    head, tail = zipf_weights(len(common), exponent=1.0, offset=1.5), np.ones(len(rare))
     return Terms(
         texts=texts,
         term_categories=pl.Series("category", slugs + ["electronics"] * len(rare)),
@@ -53,6 +52,13 @@ def choose_terms(stream: Stream, terms: Terms, languages: pl.Series) -> Indices:
     english = choose(stream, terms.weights * terms.is_english, len(languages))
     prefers_english = (languages != "ja").to_numpy() & (stream.random(len(languages)) < _ENGLISH_SPEAKERS_ENGLISH)
     return np.where(prefers_english, english, anything)
+
+
+def _rank_common_terms(stream: Stream) -> list[tuple[str, str]]:
+    """Terms with their category; the data file lists the most popular of each category first."""
+    placed = [(place, text, slug) for slug, *texts in read_rows("search_terms.tsv") for place, text in enumerate(texts)]
+    ranks = np.array([place for place, *_ in placed]) + stream.uniform(0, 6, len(placed))
+    return [placed[index][1:] for index in np.argsort(ranks, kind="stable")]
 
 
 def _draw_rare_terms(stream: Stream) -> list[str]:

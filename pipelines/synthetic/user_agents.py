@@ -18,7 +18,7 @@ def load_user_agents() -> pl.DataFrame:
     `app_version` and `os_version` are what the template was filled with; they mean what they say for kind `app`.
     """
     columns = ("kind", "platform", "weight", "user_agent", "app_version", "os_version")
-    rows = [row for template in read_rows("user_agents.tsv")[1:] for row in _expand_template(*template)]
+    rows = [row for template in read_rows("user_agents.tsv")[1:] for row in _expand_template(template)]
     return pl.DataFrame(rows, schema=columns, orient="row").with_row_index("agent")
 
 
@@ -28,10 +28,9 @@ def choose_user_agents(stream: Stream, kind: str, count: int) -> Indices:
     return candidates["agent"].to_numpy()[choose(stream, candidates["weight"].to_numpy(), count)].astype("int64")
 
 
-def _expand_template(
-    kind: str, platform: str, weight: str, template: str, first: str, second: str
-) -> list[tuple[str, str, float, str, str, str]]:
+def _expand_template(row: tuple[str, ...]) -> list[tuple[str, str, float, str, str, str]]:
     """One row for each pair of versions; they share the template's weight."""
+    kind, platform, weight, template, first, second = row
     versions = list(product(first.split("|"), second.split("|")))
     share = float(weight) / len(versions)
     return [(kind, platform, share, template.format(*pair), *pair) for pair in versions]

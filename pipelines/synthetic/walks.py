@@ -33,7 +33,8 @@ class Walks:
 
     def find_latest(self, marked: Flags) -> Indices:
         """For each page view the latest one, itself included, that is marked; the first of all where there is none."""
-        return np.maximum.accumulate(np.where(marked, np.arange(len(marked)), 0))
+        latest: Indices = np.maximum.accumulate(np.where(marked, np.arange(len(marked)), 0))
+        return latest
 
 
 def walk_pages(stream: Stream, starts: Weights, step_counts: Indices) -> Walks:
@@ -53,7 +54,8 @@ def walk_pages(stream: Stream, starts: Weights, step_counts: Indices) -> Walks:
 
 def _step(stream: Stream, cumulative: Weights) -> Indices:
     """The next page for each row of cumulative chances."""
-    return (stream.random((len(cumulative), 1)) >= cumulative).sum(axis=1)
+    passed: Indices = (stream.random((len(cumulative), 1)) >= cumulative).sum(axis=1)
+    return passed
 
 
 def _time_walks(stream: Stream, session: Indices, page: Indices, starts: Weights) -> Walks:

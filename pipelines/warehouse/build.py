@@ -82,7 +82,6 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
     """
     published = target_directory / PUBLISHED_NAME
     building = target_directory / f"{PUBLISHED_NAME}.{secrets.token_hex(8)}.building"
-    _require_inputs(catalogue, inputs)
     with (
         lock_directory(target_directory),
         spill_directory(target_directory) as spill,
@@ -90,7 +89,7 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         engine_errors("building the marts"),
         open_engine(timezone=timezone, options={"memory_limit": memory_limit, "temp_directory": str(spill)}) as engine,
     ):
-        create_relations(engine, catalogue, inputs)
+        create_relations(engine, catalogue, _select_inputs(catalogue, inputs))
         _create_file(engine, building)
         versions = _attach_published(engine, published)
         marts = [plan_mart(engine, contract, event_dates, versions) for contract in catalogue.layer("marts")]
@@ -101,11 +100,13 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         return BuiltWarehouse(building, tuple(tables), tuple(days), identify_file(published))
 
 
-def _require_inputs(catalogue: Catalogue, inputs: Inputs) -> None:
-    for contract in catalogue.layer("marts"):
-        for name in inputs_of(contract):
-            if name not in inputs:
-                raise ConfigurationError(f"marts.{contract.name} reads {name}", hint=f"pass {name} to the build")
+def _select_inputs(catalogue: Catalogue, inputs: Inputs) -> Inputs:
+    """Those inputs that some mart reads."""
+    wanted = {name: contract.name for contract in catalogue.layer("marts") for name in inputs_of(contract)}
+    for name, mart in wanted.items():
+        if name not in inputs:
+            raise ConfigurationError(f"marts.{mart} reads {name}", hint=f"pass {name} to the build")
+    return {name: inputs[name] for name in wanted}
 
 
 def _create_file(engine: duckdb.DuckDBPyConnection, building: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +16,6 @@ from pipelines.warehouse.statements import bind_select
 QueryFormat = Literal["table", "csv", "json"]
 # No spilling either: nothing that a query does may write to a disk.
 CONFINED = {"enable_external_access": "false", "temp_directory": ""}
-NESTED = ("list", "array", "struct", "map", "union")
 
 
 def run_query(path: Path, sql: str, *, format: QueryFormat) -> str:  # noqa: A002 - the name of the CLI's option
@@ -43,21 +43,18 @@ def _bind(engine: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelatio
 
 
 def _render(rows: duckdb.DuckDBPyRelation, format: QueryFormat) -> str:  # noqa: A002
-    frame: pl.DataFrame = rows.pl() if format == "json" else _flatten(rows).pl()
     if format == "json":
-        return frame.write_json()
-    return frame.write_csv() if format == "csv" else _draw_table(frame)
+        return _write_json(rows)
+    # DuckDB can write each of its types as text; Polars cannot hold all of them.
+    frame: pl.DataFrame = rows.select("COLUMNS(*)::VARCHAR").pl()
+    return frame.write_csv().removesuffix("\n") if format == "csv" else _draw_table(frame)
 
 
-def _flatten(rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """Lists, structs and maps as text, for the formats that have no such thing."""
-    columns = [duckdb.ColumnExpression(name) for name in rows.columns]
-    return rows.select(
-        *(
-            column.cast("VARCHAR").alias(name) if kind.id in NESTED else column
-            for column, name, kind in zip(columns, rows.columns, rows.types, strict=True)
-        )
-    )
+def _write_json(rows: duckdb.DuckDBPyRelation) -> str:
+    objects = rows.set_alias("query_row").select("to_json(query_row)::VARCHAR").fetchall()
+    # Not-a-number and the infinities, which JSON has no word for, become null.
+    values = [json.loads(text, parse_constant=lambda _: None) for (text,) in objects]
+    return json.dumps(values, ensure_ascii=False)
 
 
 def _draw_table(frame: pl.DataFrame) -> str:

@@ -21,7 +21,7 @@ cells AS (
             PARTITION BY event_date ORDER BY count(*), device_class, browser_family, os_family, language
         ) AS place
     FROM visitor_cells
-    GROUP BY ALL
+    GROUP BY event_date, device_class, browser_family, os_family, language
 ),
 -- A visitor is new in the first of their cells, so the sum of the new ones up to a place is the distinct visitors of
 -- all cells up to there.

@@ -34,7 +34,6 @@ def found_forms(identifier: str | bytes, data: bytes) -> set[str]:
         ("hex", MAIL.encode().hex().encode()),
         ("hex", MAIL.encode().hex().upper().encode()),
         ("base64", base64.b64encode(b"a" + MAIL.encode() + b"b")),
-        ("base64url", base64.urlsafe_b64encode(b"ab??>>" + MAIL.encode())),
         ("md5", hashlib.md5(MAIL.encode()).hexdigest().encode()),
         ("sha1", hashlib.sha1(MAIL.encode()).hexdigest().encode()),
         ("sha256", hashlib.sha256(MAIL.encode()).hexdigest().encode()),
@@ -42,7 +41,11 @@ def found_forms(identifier: str | bytes, data: bytes) -> set[str]:
     ],
 )
 def test_text_is_found_in_each_form(form: str, data: bytes):
-    assert form in found_forms(MAIL, data) | ({"base64url"} if "base64" in found_forms(MAIL, data) else set())
+    assert form in found_forms(MAIL, data)
+
+
+def test_text_is_found_in_the_url_safe_alphabet_of_base64():
+    assert found_forms("???>>>???>>>", base64.urlsafe_b64encode(b"???>>>???>>>")) == {"base64url"}
 
 
 @pytest.mark.parametrize(

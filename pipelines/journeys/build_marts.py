@@ -1,0 +1,79 @@
+"""From the lake to what analysts open: build the marts of touched dates, gate them, publish the file in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.control.deliveries import file_accounts, mark_built, unbuilt_dates, unbuilt_digests
+from pipelines.errors import GateFailedError
+from pipelines.journeys.house import House
+from pipelines.lake.layout import file_uris
+from pipelines.quality.gate import judge
+from pipelines.quality.measure import measure
+from pipelines.quality.rules import compile_rules
+from pipelines.telemetry import record_step
+from pipelines.warehouse.build import BuiltWarehouse, build_warehouse
+from pipelines.warehouse.checks import run_checks
+from pipelines.warehouse.extract import read_mart
+from pipelines.warehouse.serve import publish_warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedMarts:
+    """Where the published file is, the rows of each mart, and the event dates that were made anew."""
+
+    path: Path
+    tables: Mapping[str, int]
+    event_dates: tuple[date, ...]
+
+
+def build_marts(house: House, also: Iterable[date] = ()) -> PublishedMarts:
+    """Rebuild the marts of every date touched since the last build, and of the dates given, then publish."""
+    digests, touched = unbuilt_digests(house.ledger), unbuilt_dates(house.ledger)
+    dates = sorted({*touched, *also})
+    with record_step("build_marts", "marts") as step:
+        built = build_warehouse(
+            house.settings.warehouse_directory,
+            house.catalogue,
+            house.settings.sql,
+            _read_inputs(house),
+            dates,
+            timezone=house.settings.timezone,
+            memory_limit=house.settings.memory_limit,
+            built_at=house.now(),
+        )
+        _gate(house, built)
+        path = publish_warehouse(built, house.settings.warehouse_file)
+        mark_built(house.ledger, touched, digests)
+        step.count(dates=len(dates), rows=sum(rows for _, rows in built.tables))
+    return PublishedMarts(path, dict(built.tables), built.event_dates)
+
+
+def _read_inputs(house: House) -> dict[str, Sequence[str] | pl.DataFrame]:
+    """The relations that marts read, by the names that their SQL uses."""
+    tables = {
+        f"lake.{contract.name}": file_uris(house.lake, contract) for contract in house.catalogue.layer("lake")
+    }
+    return {**tables, "control.source_files": file_accounts(house.ledger)}
+
+
+def _gate(house: House, built: BuiltWarehouse) -> None:
+    """Judge every mart by its contract and its own assertions; a failed file is removed and the last good one stays."""
+    try:
+        for contract in house.catalogue.layer("marts"):
+            rows = read_mart(built.path, contract.name)
+            judge(contract, measure(rows, compile_rules(contract))).require()
+        for result in run_checks(built.path, house.catalogue, house.settings.sql):
+            if result.violation_count:
+                raise GateFailedError(
+                    f"{result.table}: {result.violation_count} rows break the check {result.check}",
+                    hint="the last good marts stay; correct the query or the lake table, then build again",
+                )
+    except BaseException:
+        built.path.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,82 @@
+"""Whether this installation can do its work, and what is wrong where it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipelines.contracts.lint import check_document
+from pipelines.contracts.model import read_document
+from pipelines.control.deliveries import held_files
+from pipelines.control.keyring_file import read_keyring
+from pipelines.control.ledger import open_ledger
+from pipelines.errors import ConfigurationError, TokumeiError
+from pipelines.settings import Settings, prepare_home
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was examined."""
+
+    subject: str
+    is_well: bool
+    detail: str
+
+
+def examine(settings: Settings) -> tuple[Finding, ...]:
+    """Every check, each on its own, so that one failure hides no other."""
+    checks: dict[str, Callable[[Settings], str]] = {
+        "home": _examine_home,
+        "contracts": _examine_contracts,
+        "keys": _examine_keys,
+        "ledger": _examine_ledger,
+        "names in free text": _examine_names,
+    }
+    return tuple(_examine(subject, check, settings) for subject, check in checks.items())
+
+
+def _examine(subject: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(subject, is_well=True, detail=check(settings))
+    except TokumeiError as error:
+        return Finding(subject, is_well=False, detail=str(error))
+
+
+def _examine_home(settings: Settings) -> str:
+    prepare_home(settings)
+    mode = settings.home.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise ConfigurationError(f"{settings.home} has mode {mode:o}", hint="others may read it: set it to 700")
+    return f"{settings.home} is ours and writable"
+
+
+def _examine_contracts(settings: Settings) -> str:
+    paths = sorted(settings.contracts.glob("*/*.odcs.yaml"))
+    violations = [violation for path in paths for violation in check_document(read_document(path), path)]
+    if violations or not paths:
+        listed = "; ".join(map(str, violations)) or f"no contracts in {settings.contracts}"
+        raise ConfigurationError(listed, hint="correct the contracts")
+    return f"{len(paths)} contracts hold"
+
+
+def _examine_keys(settings: Settings) -> str:
+    keyring = read_keyring(settings.keyring_file)
+    if not settings.signing_key_file.exists():
+        raise ConfigurationError("the certificate signing key is missing", hint="restore it, or run `tokumei keys init`")
+    return f"{len(keyring.keys)} keys"
+
+
+def _examine_ledger(settings: Settings) -> str:
+    held = held_files(open_ledger(settings.control_url))
+    if held:
+        listed = "; ".join(f"{source}/{name}: {reason}" for source, name, reason in held)
+        raise ConfigurationError(f"{len(held)} files are held: {listed}", hint="mend them and run `tokumei ingest`")
+    return "reachable, no file is held"
+
+
+def _examine_names(settings: Settings) -> str:  # noqa: ARG001 - every check has the same form
+    from anonymization.free_text import build_scrubber  # noqa: PLC0415 - Presidio takes seconds
+
+    if "PERSON" in build_scrubber().detectable:
+        return "names are recognised"
+    return "names are not recognised; free text that may hold them is redacted whole"

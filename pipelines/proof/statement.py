@@ -1,0 +1,171 @@
+"""What a deletion certificate states, the rules that make it honest, and its canonical JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+import orjson
+
+from pipelines.proof.signature import invalid
+
+Outcome = Literal["erased", "absent", "recomputed", "exempt", "expires"]
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetOutcome:
+    """What became of the subject in one dataset; the survivors' hashes show that no other row changed."""
+
+    dataset: str
+    outcome: Outcome
+    row_count: int = 0
+    file_count: int = 0
+    reason: str | None = None
+    expires_on: date | None = None
+    survivors_hash_before: str | None = None
+    survivors_hash_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanSummary:
+    """What the independent scan looked for and read, and how many occurrences remained."""
+
+    identifier_count: int
+    file_count: int
+    byte_count: int
+    residual_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One deletion, who approved which plan, and its outcome per dataset; it holds no identifier of the subject.
+
+    `sequence` counts from 1 and `previous` is the SHA-256 of the certificate before, both filled in when it is issued.
+    """
+
+    request_id: str
+    policy_version: str
+    contract_digest: str
+    requested_at: datetime
+    completed_at: datetime
+    plan_digest: str
+    approved_by: str
+    approved_at: datetime
+    datasets: tuple[DatasetOutcome, ...]
+    scan: ScanSummary
+    kind: Literal["deletion"] = "deletion"
+    sequence: int = 0
+    previous: str | None = None
+
+    @property
+    def final(self) -> bool:
+        """Nothing of the subject is left, and nothing is only going to expire."""
+        return self.scan.residual_count == 0 and all(part.outcome != "expires" for part in self.datasets)
+
+
+Record = TypeVar("Record", Certificate, DatasetOutcome, ScanSummary)
+
+
+def write_statement(certificate: Certificate) -> bytes:
+    """Canonical JSON: sorted keys, no spaces, times in UTC."""
+    record = asdict(certificate) | {"final": certificate.final}
+    times = {key: value.astimezone(UTC) for key, value in record.items() if isinstance(value, datetime)}
+    return orjson.dumps(record | times, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+
+
+def read_statement(payload: bytes, name: str) -> Certificate:
+    """The certificate in a payload; raises CertificateInvalidError unless `write_statement` would write just that."""
+    try:
+        record = orjson.loads(payload)
+        record.pop("final")
+        certificate = read_record(Certificate, record)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise invalid(name, "does not have the fields of a deletion certificate") from None
+    if write_statement(certificate) != payload:
+        raise invalid(name, "is not canonical, or says final when it is not")
+    return certificate
+
+
+def check_statement(certificate: Certificate, name: str) -> None:
+    """Raise CertificateInvalidError, naming the first rule that the certificate breaks."""
+    for broken in list_broken_rules(certificate):
+        raise invalid(name, broken)
+
+
+def list_broken_rules(certificate: Certificate) -> Iterator[str]:
+    if not SAFE_NAME.fullmatch(certificate.request_id):
+        yield "must have a request id of letters, digits, dots, hyphens and underscores"
+    for name in ("policy_version", "contract_digest", "plan_digest", "approved_by"):
+        if not getattr(certificate, name).strip():
+            yield f"must name its {name}"
+    if any(
+        time.tzinfo is None for time in (certificate.requested_at, certificate.approved_at, certificate.completed_at)
+    ):
+        yield "must give its times with their offset from UTC"
+    elif certificate.completed_at < certificate.approved_at:
+        yield "was completed before it was approved"
+    names = [part.dataset for part in certificate.datasets]
+    if not names or len(set(names)) < len(names):
+        yield "must name at least one dataset, and each once"
+    for part in certificate.datasets:
+        yield from (f"dataset {part.dataset}: {rule}" for rule in list_broken_outcome_rules(part, certificate.scan))
+
+
+def list_broken_outcome_rules(part: DatasetOutcome, scan: ScanSummary) -> Iterator[str]:
+    touched = part.row_count + part.file_count
+    if part.outcome not in get_args(Outcome):
+        yield f"the outcome must be one of {', '.join(get_args(Outcome))}"
+    if part.outcome == "erased" and scan.residual_count:
+        yield "cannot be erased while the scan still finds the subject"
+    if part.outcome == "erased" and not touched:
+        yield "nothing was erased, so the outcome is absent"
+    if part.outcome == "absent" and touched:
+        yield "something was touched, so the outcome is not absent"
+    if part.outcome == "exempt" and not part.reason:
+        yield "an exemption needs its reason"
+    if (part.outcome == "expires") is not (part.expires_on is not None):
+        yield "an outcome that expires, and only that, has an expiry date"
+    if part.survivors_hash_before != part.survivors_hash_after:
+        yield "the rows of others are not what they were before"
+
+
+def read_record(kind: type[Record], record: dict[str, Any]) -> Record:
+    """An instance of the dataclass from a JSON object with exactly its fields; ValueError or TypeError otherwise."""
+    if not isinstance(record, dict) or record.keys() != {field.name for field in fields(kind)}:
+        raise ValueError
+    hints = get_type_hints(kind)
+    return kind(**{name: READERS[hints[name]](value) for name, value in record.items()})
+
+
+def read_exactly(kind: type[Any], value: object) -> object:
+    if type(value) is not kind:
+        raise TypeError
+    return value
+
+
+def read_count(value: object) -> object:
+    if type(value) is not int or value < 0:
+        raise ValueError
+    return value
+
+
+def read_optional(read: Callable[[Any], Any], value: object) -> object:
+    return None if value is None else read(value)
+
+
+READERS: dict[Any, Callable[[Any], Any]] = {
+    str: partial(read_exactly, str),
+    Outcome: partial(read_exactly, str),
+    Literal["deletion"]: partial(read_exactly, str),
+    int: read_count,
+    datetime: datetime.fromisoformat,
+    str | None: partial(read_optional, partial(read_exactly, str)),
+    date | None: partial(read_optional, date.fromisoformat),
+    ScanSummary: partial(read_record, ScanSummary),
+    tuple[DatasetOutcome, ...]: lambda parts: tuple(read_record(DatasetOutcome, part) for part in parts),
+}
