@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
@@ -17,8 +16,13 @@ from pipelines.embedded.components import are_healthy, list_components
 from pipelines.embedded.credentials import ENGINEER, load_passwords
 from pipelines.embedded.database import prepare_database
 from pipelines.embedded.environment import AirflowConfig, process_environment
-from pipelines.embedded.failures import AirflowTimeoutError, ComponentExitedError, ImportFailedError
-from pipelines.embedded.home import check_ports, component_log, locked_home, prepare_home, task_logs
+from pipelines.embedded.failures import (
+    AirflowTimeoutError,
+    ComponentExitedError,
+    ImportFailedError,
+    ServerUnreachableError,
+)
+from pipelines.embedded.home import check_ports, component_log, locked_home, prepare_home, task_logs, temporary_folder
 from pipelines.embedded.progress import FINISHED_RUN, OnProgress, RunOutcome, TaskReport, changed_reports, report_task
 from pipelines.embedded.rest import AirflowClient, ImportFailure
 from pipelines.embedded.signals import ending_signals_raised
@@ -53,8 +57,8 @@ class EmbeddedAirflow:
             resources.enter_context(ending_signals_raised())
             check_ports(self.config.port, self.config.port + 1)
             prepare_home(self.config)
-            resources.callback(shutil.rmtree, self.config.temporary_folder, ignore_errors=True)
             lock = resources.enter_context(locked_home(home))
+            resources.enter_context(temporary_folder(self.config.temporary_folder))
             self._passwords = load_passwords(home)
             environment = process_environment(self.config)
             prepare_database(home, environment, component_log(home, "database"))
@@ -152,8 +156,8 @@ class EmbeddedAirflow:
         read_at = self.client().last_parsed(dag_id)
         if read_at is not None and read_at > self._started_at:
             return dag_id
-        if failures := self.import_errors():
-            names = ", ".join(sorted(failure.file.name for failure in failures))
+        if failed := [failure.file.name for failure in self.import_errors() if failure.seen_at > self._started_at]:
+            names = ", ".join(sorted(failed))
             raise ImportFailedError(f"Airflow could not import {names}", hint="import the file in Python to see why")
         return None
 
@@ -163,14 +167,15 @@ class EmbeddedAirflow:
 
     def _wait_for(self, what: str, find: Callable[[], Found | None], timeout: float) -> Found:
         deadline = time.monotonic() + timeout
-        while (found := find()) is None:
+        while time.monotonic() < deadline:
             self._check_components()
-            if time.monotonic() > deadline:
-                raise AirflowTimeoutError(
-                    f"waited {timeout:.0f} s for {what}", hint=f"read the logs under {task_logs(self.config.home)}"
-                )
+            with suppress(ServerUnreachableError):  # when it has ended, the next round says so
+                if (found := find()) is not None:
+                    return found
             time.sleep(POLL_SECONDS)
-        return found
+        raise AirflowTimeoutError(
+            f"waited {timeout:.0f} s for {what}", hint=f"read the logs under {task_logs(self.config.home)}"
+        )
 
     def _check_components(self) -> None:
         if ended := self._supervisor.ended_component():

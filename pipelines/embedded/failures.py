@@ -21,6 +21,10 @@ class RequestRefusedError(ConfigurationError):
         self.status = status
 
 
+class ServerUnreachableError(TransientError):
+    """Airflow's API did not answer at all."""
+
+
 class AirflowTimeoutError(TransientError):
     """Airflow took longer than it was given."""
 

@@ -32,17 +32,27 @@ def check_ports(*ports: int) -> None:
 
 
 def prepare_home(config: AirflowConfig) -> None:
-    """Make the folders, closed to other users, and empty the temporary one."""
+    """Make the folders, closed to other users."""
     logs = task_logs(config.home)
-    shutil.rmtree(config.temporary_folder, ignore_errors=True)
     try:
-        for folder in (config.home, logs, logs / "components", config.temporary_folder):
+        for folder in (config.home, logs, logs / "components"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
     except OSError as error:
         raise HomeUnwritableError(
             f"{config.home} cannot be written", hint="set TOKUMEI_HOME to a folder of your own"
         ) from error
+
+
+@contextmanager
+def temporary_folder(folder: Path) -> Iterator[None]:
+    """Empty the folder of temporary files before the block and after it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
-from pipelines.embedded.failures import RequestRefusedError
+from pipelines.embedded.failures import RequestRefusedError, ServerUnreachableError
 
 PAGE_SIZE = 100
 READ_PAUSES = (1, 2, 4)
@@ -48,6 +48,7 @@ class ImportFailure:
     """A DAG file that Airflow could not import."""
 
     file: Path
+    seen_at: datetime
     stack_trace: str
 
 
@@ -126,8 +127,10 @@ class AirflowClient:
 
     def import_errors(self) -> tuple[ImportFailure, ...]:
         """Return the DAG files that could not be imported."""
-        failures = self._pages("/importErrors", "import_errors")
-        return tuple(ImportFailure(Path(each["filename"]), each["stack_trace"]) for each in failures)
+        return tuple(
+            ImportFailure(Path(each["filename"]), _instant(each["timestamp"]), each["stack_trace"])
+            for each in self._pages("/importErrors", "import_errors")
+        )
 
     def _pages(self, path: str, key: str, **filters: str) -> Iterator[Json]:
         offset = 0
@@ -143,7 +146,7 @@ class AirflowClient:
     ) -> httpx.Response:
         """Read, and try again when the server is busy: SQLite lets one writer in at a time."""
         for seconds in READ_PAUSES:
-            with suppress(httpx.TransportError):
+            with suppress(ServerUnreachableError):
                 response = self._request("GET", path, parameters=parameters)
                 if response.status_code < 500:
                     return _check(response, allowed)
@@ -157,9 +160,14 @@ class AirflowClient:
     def _request(
         self, method: str, path: str, *, parameters: Mapping[str, str] | None = None, body: Json | None = None
     ) -> httpx.Response:
-        if "Authorization" not in self._http.headers:
-            self._log_in()
-        return self._http.request(method, f"/api/v2{path}", params=parameters, json=body)
+        try:
+            if "Authorization" not in self._http.headers:
+                self._log_in()
+            return self._http.request(method, f"/api/v2{path}", params=parameters, json=body)
+        except httpx.TransportError as error:
+            raise ServerUnreachableError(
+                f"Airflow at {self._http.base_url} did not answer", hint="see whether it still runs"
+            ) from error
 
     def _log_in(self) -> None:
         body = {"username": self.user, "password": self._password}

@@ -17,7 +17,7 @@ from pipelines.settings import load_settings
 def run_until_interrupted(config: AirflowConfig) -> None:
     """Start Airflow, say where it is, and stay."""
     typer.echo("Starting Airflow…")
-    with EmbeddedAirflow(config) as airflow, suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), EmbeddedAirflow(config) as airflow:
         typer.echo(f"Airflow is at {config.url}, for the users {' and '.join(ROLES)}")
         typer.echo(f"their passwords are in {passwords_file(config.home)}")
         typer.echo("Ctrl-C ends it")

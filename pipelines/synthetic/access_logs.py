@@ -51,8 +51,8 @@ def write_access_logs(traffic: Traffic, day: Day) -> Iterator[Batch]:
     """
     stamp, front_end = _stamp(day.date), traffic.visitors["front_end"]
     resent = PurePosixPath(f"access/edge-{stamp}-resent.log.gz") if day.is_second else None
-    yield _write_combined(traffic.select(front_end == "edge"), day, f"edge-{stamp}.log", also_as=resent)
-    yield _write_combined(traffic.select(front_end == "legacy"), day, f"legacy-{stamp}.log.gz")
+    yield _write_combined(traffic.select(front_end == "edge"), day, f"edge-{stamp}.log", "HTTP/2.0", resent)
+    yield _write_combined(traffic.select(front_end == "legacy"), day, f"legacy-{stamp}.log.gz", "HTTP/1.1")
     on_app = front_end == "app"
     if day.is_last or day.number % _LATE_EVERY:
         yield _write_json(traffic.select(on_app), day, f"app-{stamp}.jsonl")
@@ -62,14 +62,16 @@ def write_access_logs(traffic: Traffic, day: Day) -> Iterator[Batch]:
     yield _write_json(traffic.select(on_app & late), day, f"app-{_stamp(day.date + timedelta(days=1))}-late.jsonl")
 
 
-def _write_combined(traffic: Traffic, day: Day, name: str, *, also_as: PurePosixPath | None = None) -> Batch:
+def _write_combined(
+    traffic: Traffic, day: Day, name: str, protocol: str, also_as: PurePosixPath | None = None
+) -> Batch:
     """The combined format; the first field after the address is always `-`, the second is the member."""
     records = _describe_hits(traffic)
     # fmt: off
     pieces = (
         "remote_addr", pl.lit(" - "), pl.col("user_id").fill_null("-"),
         pl.lit(" ["), write_combined_times(records["time"], day.date), pl.lit('] "'),
-        "request_method", pl.lit(" "), "request_uri", pl.lit(' HTTP/1.1" '),
+        "request_method", pl.lit(" "), "request_uri", pl.lit(f' {protocol}" '),
         "status", pl.lit(" "), "body_bytes_sent",
         pl.lit(' "'), pl.col("http_referer").fill_null("-"), pl.lit('" "'), "http_user_agent", pl.lit('"'),
     )

@@ -104,7 +104,7 @@ def _choose_searches(stream: Stream, world: World, languages: pl.Series, walks: 
 
 
 def _choose_referers(stream: Stream, site: Site, walks: Walks, pages: Indices, sources: Indices) -> Indices:
-    """The page before in the same session, or what sent the session; some browsers tell only the latter."""
+    """The page before in the same session, or what sent the session; some browsers tell neither."""
     before = np.where(walks.begins, sources[walks.session], np.roll(pages, 1))
     none_at_all = site.first[Page.SOURCE]
     return np.where(stream.random(len(pages)) < _HIDES_REFERRER, none_at_all, before)

@@ -42,6 +42,7 @@ class Population:
 
     @property
     def members(self) -> pl.DataFrame:
+        """The people who have an account."""
         return self.people.filter(pl.col("user_id").is_not_null())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from pipelines.synthetic.addresses import draw_interfaces, draw_ipv6_networks, spell_addresses, write_ipv6
@@ -21,8 +20,8 @@ _WEEKEND_FACTOR = 1.2
 _LONGEST_SESSION = 60
 _CANONICAL_SHARE = 0.91
 _WITHOUT_DEVICE_ID = 0.03
-
-Draws = npt.NDArray[np.float64]
+_REMEMBERED = 0.75
+_OF_PERSON = ("user_id", "language", "segment", "email", "phone", "full_name", "home", "leaving")
 
 
 def begin_sessions(population: Population, day: Day) -> pl.DataFrame:
@@ -34,7 +33,7 @@ def begin_sessions(population: Population, day: Day) -> pl.DataFrame:
     stream = day.open_stream("sessions")
     persons = _draw_persons(stream, population.people, day)
     clients = _draw_clients(stream, population.people, persons)
-    people = population.people.select("user_id", "language", "segment", "email", "phone", "full_name", "home")
+    people = population.people.select(_OF_PERSON)
     count = len(persons)
     is_member = people["user_id"].is_not_null().to_numpy()[persons]
     steps = np.minimum(stream.geometric(np.where(is_member, 1 / 7.3, 1 / 4.5)), _LONGEST_SESSION)
@@ -47,7 +46,7 @@ def begin_sessions(population: Population, day: Day) -> pl.DataFrame:
         pl.Series("front_end", _draw_front_ends(stream, sessions)),
         pl.Series("remote_addr", _draw_addresses(stream, population, sessions, clients)),
         pl.Series("source", choose(stream, [float(share) for share, *_ in read_sources()], count)),
-        pl.Series("begins_signed_in", is_member & (stream.random(count) < 0.75)),
+        _draw_signed_in(stream, sessions).alias("begins_signed_in"),
         _draw_device_ids(stream, sessions),
     )
 
@@ -93,6 +92,12 @@ def _draw_addresses(stream: Stream, population: Population, sessions: pl.DataFra
     pairs = zip(on_ipv6, write_ipv6(networks, interfaces), ipv4, strict=True)
     addresses = [newer if uses_newer else older for uses_newer, newer, older in pairs]
     return spell_addresses(stream, addresses, canonical_share=_CANONICAL_SHARE)
+
+
+def _draw_signed_in(stream: Stream, sessions: pl.DataFrame) -> pl.Expr:
+    """Most members are remembered from last time, and who will leave always is in the app."""
+    remembered = pl.Series(stream.random(sessions.height) < _REMEMBERED)
+    return pl.col("user_id").is_not_null() & (remembered | (pl.col("is_app") & pl.col("leaving").is_not_null()))
 
 
 def _draw_device_ids(stream: Stream, sessions: pl.DataFrame) -> pl.Expr:

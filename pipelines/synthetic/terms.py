@@ -27,6 +27,7 @@ class Terms:
 
     @property
     def categories(self) -> pl.Series:
+        """The distinct categories, sorted."""
         return self.term_categories.drop_nulls().unique().sort()
 
 

@@ -29,6 +29,7 @@ class Walks:
         return np.diff(self.session, prepend=-1) > 0
 
     def select(self, keep: Flags) -> Walks:
+        """The marked page views only."""
         return Walks(self.session[keep], self.page[keep], self.time[keep])
 
     def find_latest(self, marked: Flags) -> Indices:

@@ -13,6 +13,8 @@ from pipelines.synthetic.terms import Terms, draw_terms
 
 @dataclass(frozen=True, slots=True)
 class World:
+    """People, terms and site of one seed."""
+
     seed: int
     population: Population
     terms: Terms
@@ -35,6 +37,7 @@ class Day:
 
     @property
     def is_last(self) -> bool:
+        """Whether no day follows."""
         return self.number == self.day_count - 1
 
     def open_stream(self, topic: str) -> Stream:

@@ -32,17 +32,19 @@ def test_no_two_clients_share_a_device_id(population: Population):
     assert population.clients["device_id"].n_unique() == population.clients.height
 
 
-def test_identifiers_have_the_shapes_of_the_service(population: Population):
-    members, clients = population.members, population.clients
+@pytest.mark.parametrize(
+    ("column", "shape"),
+    [
+        ("user_id", r"^u\d{9}$"),
+        ("email", r"^[a-z]+\.[a-z]+\d+@example\.(jp|com|net)$"),
+        ("device_id", r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"),
+        ("advertising_id", r"^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$"),
+    ],
+)
+def test_identifiers_have_the_shapes_of_the_service(population: Population, column: str, shape: str):
+    frame = population.members if column in population.members.columns else population.clients
 
-    assert members["user_id"].str.contains(r"^u\d{9}$").all()
-    assert members["email"].str.contains(r"^[a-z]+\.[a-z]+\d+@example\.(jp|com|net)$").all()
-    assert (
-        clients["device_id"]
-        .str.contains(r"^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
-        .all()
-    )
-    assert clients["advertising_id"].drop_nulls().str.contains(r"^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$").all()
+    assert frame[column].drop_nulls().str.contains(shape).all()
 
 
 def test_every_phone_number_could_be_a_japanese_mobile(population: Population):

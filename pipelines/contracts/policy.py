@@ -1,0 +1,228 @@
+"""What the house asks of a contract beyond the ODCS schema; each function yields field and rule of what breaks it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipelines.contracts.limits import check_column_rules, check_limits, check_table_rules
+from pipelines.contracts.shapes import FLAG, NAMES, NUMBER, TEXT, Shape, one_of, records, repeated, whole_number
+from pipelines.contracts.treatments import check_treatment
+
+Finding = tuple[str, str]
+
+RESTRICTED = "restricted"
+CLASSIFICATIONS = one_of("public", "internal", "confidential", RESTRICTED)
+FORMS: Mapping[str, Shape] = {
+    "sources": one_of("raw"),
+    "lake": one_of("pseudonymised", "anonymised"),
+    "marts": one_of("anonymised"),
+    "published": one_of("anonymised"),
+}
+POLICY_CLAUSES = one_of(
+    "collection-on-visit",
+    "device-identification",
+    "usage-analysis",
+    "fraud-prevention",
+    "search-statistics",
+    "satisfaction",
+    "membership-cancellation",
+    "accountability",
+)
+TABLE_PROPERTIES: Mapping[str, Shape] = {
+    "policyClause": POLICY_CLAUSES,
+    "deletionStrategy": one_of("delete", "recompute", "expire", "exempt"),
+    "deletionReason": TEXT,
+    "keyPurpose": TEXT,
+    "subjectKeys": NAMES,
+    "bucketOf": TEXT,
+    "buckets": whole_number(1, 256),
+    "partitionBy": NAMES,
+    "primaryKey": NAMES,
+    "inputs": NAMES,
+    "period": one_of("day", "week"),
+    "periodColumn": TEXT,
+    "minimumPeople": whole_number(1, 1_000_000),
+    "peopleColumn": TEXT,
+    "feeds": one_of("ledger"),
+    "formats": Shape("a mapping", lambda value: isinstance(value, dict)),
+    "timezone": TEXT,
+    "maximumRejectPercent": Shape("a number from 0 to 100", lambda value: NUMBER.fits(value) and 0 <= value <= 100),
+    "internalHosts": NAMES,
+    "routes": records(pattern=TEXT, route=TEXT, group=TEXT, page=FLAG),
+    "bots": records(pattern=TEXT, family=TEXT),
+    "referrers": records(pattern=TEXT, channel=TEXT, source=TEXT),
+    "identifierPatterns": records(entity=TEXT, pattern=TEXT),
+}
+REQUIRED_PROPERTIES: Mapping[str, tuple[str, ...]] = {
+    "sources": ("formats", "maximumRejectPercent"),
+    "lake": (),
+    "marts": ("inputs", "primaryKey", "period", "periodColumn"),
+    "published": (),
+}
+COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn")
+RETENTION_DAYS = whole_number(0, 36_500)
+LOGICAL_TYPES: Mapping[str, str] = {
+    "string": "string",
+    "boolean": "boolean",
+    "date": "date",
+    "timestamp": "timestamp",
+    "int16": "integer",
+    "int32": "integer",
+    "int64": "integer",
+    "float64": "number",
+    "binary16": "string",
+}
+PHYSICAL_TYPES = one_of(*LOGICAL_TYPES)
+IDENTIFYING_NAMES = re.compile(r"(?:^|_)(?:ip|email|phone|address|user_agent|user_id|device_id|advertising_id)(?:_|$)")
+
+
+def custom_properties(element: Mapping[str, Any]) -> dict[str, Any]:
+    """ODCS custom properties as one mapping."""
+    return {item["property"]: item["value"] for item in element.get("customProperties", ())}
+
+
+def check_policy(document: Mapping[str, Any], stem: str, layer: str) -> Iterator[Finding]:
+    """Everything in a document that keeps the ODCS schema which the house refuses."""
+    yield from _check_header(document, stem)
+    tables = document.get("schema", ())
+    if len(tables) != 1 or not tables[0].get("properties"):
+        yield "schema", "must hold exactly one table with columns"
+        return
+    yield from _check_table(tables[0], layer)
+    yield from _check_retention(document, tables[0])
+    anonymised = custom_properties(tables[0]).get("form") == "anonymised"
+    for column in tables[0]["properties"]:
+        yield from _check_column(column, layer, anonymised=anonymised)
+
+
+def _check_header(document: Mapping[str, Any], stem: str) -> Iterator[Finding]:
+    if document["apiVersion"] != "v3.1.0":
+        yield "apiVersion", "must be v3.1.0"
+    if document.get("name") != stem:
+        yield "name", "must equal the file's stem"
+    if not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", document["version"]):
+        yield "version", "must be MAJOR.MINOR.PATCH"
+    if not document.get("description", {}).get("purpose"):
+        yield "description/purpose", "is required"
+    team = document.get("team")
+    members = team.get("members", ()) if isinstance(team, Mapping) else ()
+    if not any(member.get("role") == "owner" for member in members):
+        yield "team/members", "needs an owner"
+
+
+def _check_table(table: Mapping[str, Any], layer: str) -> Iterator[Finding]:
+    if not table.get("dataGranularityDescription"):
+        yield "schema/dataGranularityDescription", "is required"
+    columns = [column["name"] for column in table["properties"]]
+    for name in repeated(columns):
+        yield name, "is declared twice"
+    yield from _check_properties(table, layer)
+    sound = {name: value for name, value in custom_properties(table).items() if _has_its_shape(name, value, layer)}
+    yield from _check_deletion(sound)
+    yield from _check_references(sound, frozenset(columns))
+    if "feeds" in sound and layer != "sources":
+        yield "feeds", "is a property of sources"
+    yield from check_table_rules(table)
+
+
+def _shapes_of(layer: str) -> Mapping[str, Shape]:
+    return {"form": FORMS[layer], **TABLE_PROPERTIES}
+
+
+def _has_its_shape(name: str, value: object, layer: str) -> bool:
+    shape = _shapes_of(layer).get(name)
+    return shape is None or shape.fits(value)
+
+
+def _check_properties(table: Mapping[str, Any], layer: str) -> Iterator[Finding]:
+    yield from _check_repeated_properties(table, "")
+    found = custom_properties(table)
+    needed = {"policyClause", "form", "deletionStrategy", *REQUIRED_PROPERTIES[layer]}
+    for name, shape in _shapes_of(layer).items():
+        if (name in found or name in needed) and not shape.fits(found.get(name)):
+            yield name, f"must be {shape.words}"
+
+
+def _check_repeated_properties(element: Mapping[str, Any], place: str) -> Iterator[Finding]:
+    for name in repeated(item["property"] for item in element.get("customProperties", ())):
+        yield f"{place}{name}", "is given twice as a custom property"
+
+
+def _check_deletion(properties: Mapping[str, Any]) -> Iterator[Finding]:
+    strategy = properties.get("deletionStrategy")
+    if strategy == "exempt" and not properties.get("deletionReason"):
+        yield "deletionReason", "is required for an exempt table"
+    if properties.get("form") != "pseudonymised":
+        return
+    if strategy != "delete":
+        yield "deletionStrategy", "must be delete for a pseudonymised table"
+    if not (properties.get("subjectKeys") and properties.get("keyPurpose")):
+        yield "subjectKeys", "a pseudonymised table needs subjectKeys and keyPurpose"
+
+
+def _check_references(properties: Mapping[str, Any], columns: frozenset[str]) -> Iterator[Finding]:
+    for reference in COLUMN_REFERENCES:
+        named = properties.get(reference, ())
+        missing = {named} - columns if isinstance(named, str) else set(named) - columns
+        if missing:
+            yield reference, f"names no column {', '.join(sorted(missing))}"
+    if "bucketOf" in properties and "buckets" not in properties:
+        yield "buckets", "is required beside bucketOf"
+
+
+def _check_retention(document: Mapping[str, Any], table: Mapping[str, Any]) -> Iterator[Finding]:
+    retention = [item for item in document.get("slaProperties", ()) if item["property"] == "retention"]
+    if len(retention) != 1 or retention[0].get("unit") != "d" or not RETENTION_DAYS.fits(retention[0]["value"]):
+        yield "slaProperties/retention", f"exactly one is required, in whole days (unit d): {RETENTION_DAYS.words}"
+        return
+    types = {f"{table['name']}.{column['name']}": column.get("physicalType") for column in table["properties"]}
+    element = retention[0].get("element")
+    if element not in types:
+        yield "slaProperties/retention/element", "must name a column as table.column"
+    elif types[element] not in {"date", "timestamp"}:
+        yield "slaProperties/retention/element", "must name a date or a timestamp"
+
+
+def _check_column(column: Mapping[str, Any], layer: str, *, anonymised: bool) -> Iterator[Finding]:
+    name = column["name"]
+    yield from _check_repeated_properties(column, f"{name}/")
+    for rule in _check_description(column):
+        yield name, rule
+    treatment = custom_properties(column).get("treatment")
+    for rule in check_treatment(treatment, layer):
+        yield name, rule
+    kind = str(treatment.get("kind")) if isinstance(treatment, Mapping) else ""
+    for rule in _check_privacy(column, kind, layer, anonymised=anonymised):
+        yield name, rule
+    yield from check_limits(column)
+    yield from check_column_rules(column)
+
+
+def _check_description(column: Mapping[str, Any]) -> Iterator[str]:
+    physical_type, logical_type = column.get("physicalType"), column.get("logicalType")
+    if not column.get("description"):
+        yield "has no description"
+    if column.get("examples"):
+        yield "examples are values, and values do not belong in a contract"
+    if not CLASSIFICATIONS.fits(column.get("classification")):
+        yield f"classification must be {CLASSIFICATIONS.words}"
+    if not PHYSICAL_TYPES.fits(physical_type):
+        yield f"physicalType must be {PHYSICAL_TYPES.words}"
+    elif logical_type != LOGICAL_TYPES[str(physical_type)]:
+        yield f"logicalType must be {LOGICAL_TYPES[str(physical_type)]} for the physicalType {physical_type}"
+
+
+def _check_privacy(column: Mapping[str, Any], kind: str, layer: str, *, anonymised: bool) -> Iterator[str]:
+    personal = column.get("classification") == RESTRICTED
+    if layer == "sources":
+        if personal and not TEXT.fits(custom_properties(column).get("identifierKind")):
+            yield "a restricted source column needs identifierKind, a text"
+        return
+    if personal and (anonymised or not kind.startswith("pseudonymise")):
+        yield "a restricted column must be pseudonymised, and has no place in an anonymised table"
+    if column.get("physicalType") != "binary16" and IDENTIFYING_NAMES.search(column["name"]):
+        yield "is named like an identifier but is not a pseudonym"
+    if layer == "lake" and kind not in {"derive", ""} and not column.get("transformSourceObjects"):
+        yield "needs transformSourceObjects, or the treatment derive"

@@ -1,0 +1,67 @@
+"""Which treatments a column of each layer may have, and which options each of them takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipelines.contracts.shapes import (
+    ANCHORED_PATTERN,
+    NAMES,
+    POWER_OF_TWO,
+    TEXT_OR_WHOLE_NUMBER,
+    VALUES,
+    Shape,
+    one_of,
+)
+
+Options = Mapping[str, Shape]
+
+USER_AGENT_PARTS = ("browser_family", "browser_major", "os_family", "os_major", "device_class", "bot_family")
+VERBATIM_TREATMENTS: Mapping[str, Options] = {
+    "keep": {},
+    "keep_listed": {"values": VALUES, "otherwise": TEXT_OR_WHOLE_NUMBER},
+    "keep_pattern": {"pattern": ANCHORED_PATTERN},
+    "keep_major": {},
+}
+LAKE_TREATMENTS: Mapping[str, Options] = {
+    **VERBATIM_TREATMENTS,
+    "derive": {},
+    "pseudonymise": {"domain": one_of("user", "device", "address")},
+    "pseudonymise_network": {},
+    "pseudonymise_visitor": {},
+    "reduce_language": {},
+    "reduce_referrer": {"part": one_of("channel", "source")},
+    "reduce_user_agent": {"part": one_of(*USER_AGENT_PARTS)},
+    "scrub": {"entities": NAMES},
+    "sketch_people": {"buckets": POWER_OF_TWO},
+    "template_url": {"part": one_of("route", "group")},
+}
+TREATMENTS: Mapping[str, Mapping[str, Options]] = {
+    "sources": {"transform": {}, "drop": {}},
+    "lake": LAKE_TREATMENTS,
+    "marts": {"aggregate": {}},
+    "published": {"aggregate": {}},
+}
+
+
+def check_treatment(treatment: object, layer: str) -> Iterator[str]:
+    """What is wrong with the treatment of one column; None is none."""
+    if treatment is None:
+        yield "has no treatment"
+    elif not isinstance(treatment, Mapping):
+        yield "has no treatment that can be read: treatment must be a mapping with a kind"
+    elif not one_of(*TREATMENTS[layer]).fits(treatment.get("kind")):
+        yield f"treatment must be {one_of(*TREATMENTS[layer]).words}"
+    else:
+        options = {name: value for name, value in treatment.items() if name != "kind"}
+        yield from _check_options(str(treatment["kind"]), options, TREATMENTS[layer][treatment["kind"]])
+
+
+def _check_options(kind: str, given: Mapping[str, object], taken: Options) -> Iterator[str]:
+    for name in given.keys() - taken.keys():
+        yield f"treatment {kind} takes no {name}"
+    for name, shape in taken.items():
+        if name not in given:
+            yield f"treatment {kind} lacks {name}"
+        elif not shape.fits(given[name]):
+            yield f"treatment {kind}: {name} must be {shape.words}"

@@ -1,0 +1,199 @@
+"""Journeys as Airflow tasks: errors become retry or fail, and only ids, paths and counts pass between tasks.
+
+Imported by every DAG file, so nothing heavy may be imported before a task runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from pipelines.errors import TokumeiError, TransientError
+
+if TYPE_CHECKING:
+    from pipelines.control.deliveries import Delivery
+    from pipelines.journeys.house import House
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+BATCH_BYTES = 256 * 1024 * 1024
+MOST_BATCHES = 64
+FIRST_SOURCE = "accounts"
+
+
+def task_step(step: Callable[P, R]) -> Callable[P, R]:
+    """Run a step as a task: private files, and errors that Airflow understands and that hold no value.
+
+    A TransientError is retried as the task says; every other error of ours fails the task at once. An unexpected
+    exception is reported by its type and place only, since its own text may quote data.
+    """
+
+    @wraps(step)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        os.umask(0o077)
+        try:
+            return step(*args, **kwargs)
+        except TransientError as error:
+            failure: AirflowException = AirflowException(str(error))
+        except TokumeiError as error:
+            failure = AirflowFailException(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text must not reach a log
+            failure = AirflowFailException(f"{step.__name__} stopped with {type(error).__name__} at {_place(error)}")
+        # Raised out here, so that no traceback can follow the context to the first error's text.
+        raise failure
+
+    return run
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the innermost frame that is ours."""
+    place, frame = "an unknown place", error.__traceback__
+    while frame is not None:
+        code = frame.tb_frame.f_code
+        if f"{os.sep}pipelines{os.sep}" in code.co_filename or f"{os.sep}anonymization{os.sep}" in code.co_filename:
+            place = f"{Path(code.co_filename).name}:{frame.tb_lineno}"
+        frame = frame.tb_next
+    return place
+
+
+def _house() -> House:
+    from pipelines.journeys.house import open_house  # noqa: PLC0415 - keeps DAG files light
+    from pipelines.settings import load_settings  # noqa: PLC0415 - as above
+
+    return open_house(load_settings())
+
+
+@task_step
+def ingest_accounts() -> dict[str, int]:
+    """Ingest account facts, before anything that their consent decides about; returns line counts by outcome."""
+    from pipelines.journeys.ingest import find_files, ingest  # noqa: PLC0415 - as above
+
+    house = _house()
+    return _count_lines(ingest(house, find_files(house, (FIRST_SOURCE,))))
+
+
+@task_step
+def list_batches() -> list[list[str]]:
+    """Paths of the files that wait, in batches of about BATCH_BYTES, at most MOST_BATCHES of them."""
+    from pipelines.journeys.ingest import INGESTED_SOURCES, find_files  # noqa: PLC0415 - as above
+
+    files = find_files(_house(), [source for source in INGESTED_SOURCES if source != FIRST_SOURCE])
+    sizes = [(str(file.path), file.path.stat().st_size) for file in files]
+    return split_batches(sizes, max(BATCH_BYTES, sum(size for _, size in sizes) // MOST_BATCHES + 1))
+
+
+def split_batches(sizes: Sequence[tuple[str, int]], batch_bytes: int) -> list[list[str]]:
+    """Consecutive paths in batches that end once they hold batch_bytes."""
+    batches: list[list[str]] = []
+    filled = batch_bytes
+    for path, size in sizes:
+        if filled >= batch_bytes:
+            batches.append([])
+            filled = 0
+        batches[-1].append(path)
+        filled += size
+    return batches
+
+
+@task_step
+def ingest_batch(paths: Sequence[str]) -> dict[str, int]:
+    """Ingest some files; returns line counts by outcome."""
+    from pipelines.journeys.ingest import ingest, name_files  # noqa: PLC0415 - as above
+
+    house = _house()
+    return _count_lines(ingest(house, name_files(house, [Path(path) for path in paths])))
+
+
+def _count_lines(deliveries: Sequence[Delivery]) -> dict[str, int]:
+    counts = [delivery.counts for delivery in deliveries]
+    return {
+        "files": len(deliveries),
+        "read": sum(each.read for each in counts),
+        "accepted": sum(each.accepted for each in counts),
+        "rejected": sum(each.rejected for each in counts),
+        "duplicate": sum(each.duplicate for each in counts),
+        "suppressed": sum(each.suppressed for each in counts),
+    }
+
+
+@task_step
+def report_held_files() -> None:
+    """Fail when files are held, naming them and why; everything else was ingested and published all the same."""
+    from pipelines.control.deliveries import held_files  # noqa: PLC0415 - as above
+    from pipelines.errors import DataQualityError  # noqa: PLC0415 - as above
+
+    held = held_files(_house().ledger)
+    if held:
+        listed = "; ".join(f"{source}/{name}: {reason}" for source, name, reason in held)
+        raise DataQualityError(f"{len(held)} files are held: {listed}", hint="mend them, then run ingest_logs again")
+
+
+@task_step
+def build_marts() -> dict[str, int]:
+    """Build and publish the marts; returns the rows of each."""
+    from pipelines.journeys.build_marts import build_marts as build  # noqa: PLC0415 - as above
+
+    return dict(build(_house()).tables)
+
+
+@task_step
+def accept_requests() -> dict[str, int]:
+    """File the requests that wait in landing, and decide every open one again; returns requests by state."""
+    from pipelines.control.requests import list_requests  # noqa: PLC0415 - as above
+    from pipelines.journeys.delete import accept_landed, decide_requests  # noqa: PLC0415 - as above
+
+    house = _house()
+    accept_landed(house)
+    decide_requests(house)
+    states = [request.state for request in list_requests(house.ledger)]
+    return {state: states.count(state) for state in sorted(set(states))}
+
+
+@task_step
+def plan_deletions() -> dict[str, Any] | None:
+    """Plan every ready request; returns digest, counts and one line for each dataset, None when there is nothing."""
+    from pipelines.journeys.delete import plan_deletions as plan  # noqa: PLC0415 - as above
+
+    planned = plan(_house())
+    if planned is None:
+        return None
+    lines = [f"{item['table']}: {item['strategy']}, {item['rows']} rows in {item['files']} files" for item in planned.datasets]
+    return {"digest": planned.digest, "request_count": len(planned.request_ids), "datasets": lines}
+
+
+@task_step
+def carry_out_plan(plan: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Record who approved the plan, as Airflow's server says, and carry it out; returns rows and files by table."""
+    from pipelines.errors import DeletionError  # noqa: PLC0415 - as above
+    from pipelines.journeys.delete import approve_plan, run_plan  # noqa: PLC0415 - as above
+
+    responder = (answer.get("responded_by_user") or {}).get("name")
+    if answer.get("chosen_options") != ["Approve"] or not responder:
+        raise DeletionError("the plan was not approved by a named user", hint="answer the task as a compliance user")
+    house = _house()
+    approve_plan(house, plan["digest"], approved_by=str(responder))
+    return dict(run_plan(house, plan["digest"]))
+
+
+@task_step
+def certify_deletions(plan: Mapping[str, Any]) -> list[str]:
+    """Scan for what remains and certify; returns the certificates' file names."""
+    from pipelines.journeys.certify import certify_deletions as certify  # noqa: PLC0415 - as above
+
+    return [verified.path.name for verified in certify(_house(), plan["digest"])]
+
+
+@task_step
+def audit_residue() -> dict[str, int]:
+    """Check certificates, contracts and residue; returns what was looked at."""
+    from dataclasses import asdict  # noqa: PLC0415 - as above
+
+    from pipelines.journeys.audit import audit  # noqa: PLC0415 - as above
+
+    return asdict(audit(_house()))
