@@ -53,7 +53,7 @@ def fingerprint() -> str:
 
 
 def locked(name: str) -> str:
-    """The lock's own lines for one distribution; the pip that venv brings is too old to take hashes from a constraint."""
+    """The lock's lines for one distribution; the pip that venv brings is too old to take hashes from a constraint."""
     found = re.search(rf"^{name}==.*(?:\n[ \t]+.*)*\n", LOCK.read_text(), re.MULTILINE)
     return found.group() if found else ""
 

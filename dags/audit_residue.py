@@ -6,13 +6,13 @@ tables that no contract declares, the canary identifiers of `TOKUMEI_CANARIES`, 
 
 **Runs** when deletions were certified, and every night.
 
-**When it fails**, treat it as an incident: the log names file and place, never the identifier. Find which step wrote that
-file, and file the deletion again once it is mended.
+**When it fails**, treat it as an incident: the log names file and place, never the identifier. Find which step wrote
+that file, and file the deletion again once it is mended.
 """
 
 from __future__ import annotations
 
-from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from pipelines import orchestration
 
@@ -20,7 +20,7 @@ from pipelines import orchestration
 @dag(
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("30 3 * * *", timezone="Asia/Tokyo"),
-        assets=[Asset("deletion_certificates")],
+        assets=[orchestration.CERTIFICATES],
     ),
     catchup=False,
     max_active_runs=1,

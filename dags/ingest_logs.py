@@ -15,11 +15,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Asset, CronTriggerTimetable, dag, task
+from airflow.sdk import CronTriggerTimetable, dag, task
 
 from pipelines import orchestration
-
-LAKE = [Asset(name) for name in ("page_views", "device_events", "searches", "survey_responses", "security_events")]
 
 
 @dag(
@@ -35,7 +33,7 @@ def ingest_logs() -> None:
     batches = task(orchestration.list_batches, show_return_value_in_logs=False)()
     ingested = task(orchestration.ingest_batch, show_return_value_in_logs=False).expand(paths=batches)
 
-    @task(outlets=LAKE, trigger_rule="none_failed")
+    @task(outlets=orchestration.LAKE_ASSETS, trigger_rule="none_failed")
     def publish_assets() -> None:
         """Tell the DAGs that wait for the lake."""
 

@@ -1,14 +1,14 @@
 """
 # propagate_deletions
 
-Carries deletion requests to every stored dataset: files the requests that wait in `landing/requests`, decides who is
-eligible, raises tombstones, plans, **asks a person to approve exactly that plan**, rewrites and purges the lake, rebuilds
-the marts, scans every byte, and certifies.
+Carries deletion requests to every stored dataset: files the requests that wait in `landing/requests`, decides who
+is eligible, raises tombstones, plans, **asks a person to approve exactly that plan**, rewrites and purges the lake,
+rebuilds the marts, scans every byte, and certifies.
 
 **Runs** when marts were built. **Publishes** `deletion_certificates`, which starts `audit_residue`.
 
-**To approve**, a compliance user opens the task `approve` and answers; rejecting leaves every request as planned, and the
-next run plans anew. Nothing approves by itself.
+**To approve**, a compliance user opens the task `approve` and answers; rejecting leaves every request as planned, and
+the next run plans anew. Nothing approves by itself.
 
 **When `carry_out_plan` says the plan changed**, nothing was deleted: the next run plans again. **When
 `certify_deletions` fails**, the deletion is not complete and no certificate exists; the log names the places. Clear
@@ -20,7 +20,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Asset, dag, task
+from airflow.sdk import dag, task
 
 from pipelines import orchestration
 
@@ -29,7 +29,7 @@ COMPLIANCE = {"id": "compliance-officer", "name": "compliance-officer"}
 
 
 @dag(
-    schedule=[Asset("usage_daily")],
+    schedule=orchestration.MART_ASSETS,
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,
@@ -53,7 +53,7 @@ def propagate_deletions() -> None:
     )(plan, approve.output)
     certified = task(
         orchestration.certify_deletions,
-        outlets=[Asset("deletion_certificates")],
+        outlets=[orchestration.CERTIFICATES],
         show_return_value_in_logs=False,
     )(plan)
     accepted >> plan >> approve >> carried_out >> certified

@@ -11,6 +11,7 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from pipelines.errors import TokumeiError, TransientError
@@ -21,6 +22,23 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# What DAGs publish and wait for, named after the tables.
+LAKE_ASSETS = [
+    Asset("page_views"),
+    Asset("device_events"),
+    Asset("searches"),
+    Asset("survey_responses"),
+    Asset("security_events"),
+]
+MART_ASSETS = [
+    Asset("usage_daily"),
+    Asset("usage_by_environment_daily"),
+    Asset("search_terms_daily"),
+    Asset("satisfaction_weekly"),
+    Asset("data_quality_daily"),
+]
+CERTIFICATES = Asset("deletion_certificates")
 
 BATCH_BYTES = 256 * 1024 * 1024
 MOST_BATCHES = 64
@@ -63,8 +81,8 @@ def _place(error: BaseException) -> str:
 
 
 def _house() -> House:
-    from pipelines.journeys.house import open_house  # noqa: PLC0415 - keeps DAG files light
-    from pipelines.settings import load_settings  # noqa: PLC0415 - as above
+    from pipelines.journeys.house import open_house
+    from pipelines.settings import load_settings
 
     return open_house(load_settings())
 
@@ -72,7 +90,7 @@ def _house() -> House:
 @task_step
 def ingest_accounts() -> dict[str, int]:
     """Ingest account facts, before anything that their consent decides about; returns line counts by outcome."""
-    from pipelines.journeys.ingest import find_files, ingest  # noqa: PLC0415 - as above
+    from pipelines.journeys.ingest import find_files, ingest
 
     house = _house()
     return _count_lines(ingest(house, find_files(house, (FIRST_SOURCE,))))
@@ -81,7 +99,7 @@ def ingest_accounts() -> dict[str, int]:
 @task_step
 def list_batches() -> list[list[str]]:
     """Paths of the files that wait, in batches of about BATCH_BYTES, at most MOST_BATCHES of them."""
-    from pipelines.journeys.ingest import INGESTED_SOURCES, find_files  # noqa: PLC0415 - as above
+    from pipelines.journeys.ingest import INGESTED_SOURCES, find_files
 
     files = find_files(_house(), [source for source in INGESTED_SOURCES if source != FIRST_SOURCE])
     sizes = [(str(file.path), file.path.stat().st_size) for file in files]
@@ -104,7 +122,7 @@ def split_batches(sizes: Sequence[tuple[str, int]], batch_bytes: int) -> list[li
 @task_step
 def ingest_batch(paths: Sequence[str]) -> dict[str, int]:
     """Ingest some files; returns line counts by outcome."""
-    from pipelines.journeys.ingest import ingest, name_files  # noqa: PLC0415 - as above
+    from pipelines.journeys.ingest import ingest, name_files
 
     house = _house()
     return _count_lines(ingest(house, name_files(house, [Path(path) for path in paths])))
@@ -125,8 +143,8 @@ def _count_lines(deliveries: Sequence[Delivery]) -> dict[str, int]:
 @task_step
 def report_held_files() -> None:
     """Fail when files are held, naming them and why; everything else was ingested and published all the same."""
-    from pipelines.control.deliveries import held_files  # noqa: PLC0415 - as above
-    from pipelines.errors import DataQualityError  # noqa: PLC0415 - as above
+    from pipelines.control.deliveries import held_files
+    from pipelines.errors import DataQualityError
 
     held = held_files(_house().ledger)
     if held:
@@ -137,7 +155,7 @@ def report_held_files() -> None:
 @task_step
 def build_marts() -> dict[str, int]:
     """Build and publish the marts; returns the rows of each."""
-    from pipelines.journeys.build_marts import build_marts as build  # noqa: PLC0415 - as above
+    from pipelines.journeys.build_marts import build_marts as build
 
     return dict(build(_house()).tables)
 
@@ -145,8 +163,8 @@ def build_marts() -> dict[str, int]:
 @task_step
 def accept_requests() -> dict[str, int]:
     """File the requests that wait in landing, and decide every open one again; returns requests by state."""
-    from pipelines.control.requests import list_requests  # noqa: PLC0415 - as above
-    from pipelines.journeys.delete import accept_landed, decide_requests  # noqa: PLC0415 - as above
+    from pipelines.control.requests import list_requests
+    from pipelines.journeys.delete import accept_landed, decide_requests
 
     house = _house()
     accept_landed(house)
@@ -158,20 +176,23 @@ def accept_requests() -> dict[str, int]:
 @task_step
 def plan_deletions() -> dict[str, Any] | None:
     """Plan every ready request; returns digest, counts and one line for each dataset, None when there is nothing."""
-    from pipelines.journeys.delete import plan_deletions as plan  # noqa: PLC0415 - as above
+    from pipelines.journeys.delete import plan_deletions as plan
 
     planned = plan(_house())
     if planned is None:
         return None
-    lines = [f"{item['table']}: {item['strategy']}, {item['rows']} rows in {item['files']} files" for item in planned.datasets]
+    lines = [
+        f"{item['table']}: {item['strategy']}, {item['rows']} rows in {item['files']} files"
+        for item in planned.datasets
+    ]
     return {"digest": planned.digest, "request_count": len(planned.request_ids), "datasets": lines}
 
 
 @task_step
 def carry_out_plan(plan: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
     """Record who approved the plan, as Airflow's server says, and carry it out; returns rows and files by table."""
-    from pipelines.errors import DeletionError  # noqa: PLC0415 - as above
-    from pipelines.journeys.delete import approve_plan, run_plan  # noqa: PLC0415 - as above
+    from pipelines.errors import DeletionError
+    from pipelines.journeys.delete import approve_plan, run_plan
 
     responder = (answer.get("responded_by_user") or {}).get("name")
     if answer.get("chosen_options") != ["Approve"] or not responder:
@@ -184,7 +205,7 @@ def carry_out_plan(plan: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[s
 @task_step
 def certify_deletions(plan: Mapping[str, Any]) -> list[str]:
     """Scan for what remains and certify; returns the certificates' file names."""
-    from pipelines.journeys.certify import certify_deletions as certify  # noqa: PLC0415 - as above
+    from pipelines.journeys.certify import certify_deletions as certify
 
     return [verified.path.name for verified in certify(_house(), plan["digest"])]
 
@@ -192,8 +213,8 @@ def certify_deletions(plan: Mapping[str, Any]) -> list[str]:
 @task_step
 def audit_residue() -> dict[str, int]:
     """Check certificates, contracts and residue; returns what was looked at."""
-    from dataclasses import asdict  # noqa: PLC0415 - as above
+    from dataclasses import asdict
 
-    from pipelines.journeys.audit import audit  # noqa: PLC0415 - as above
+    from pipelines.journeys.audit import audit
 
     return asdict(audit(_house()))

@@ -92,7 +92,7 @@ def setting_names() -> tuple[str, ...]:
 
 def prepare_home(settings: Settings) -> None:
     """Make the home and its directories, mode 0700; HomeUnwritableError when that is impossible."""
-    directories = [settings.landing / source for source in SOURCES]
+    directories = [settings.landing, *(settings.landing / source for source in SOURCES)]
     directories += [settings.warehouse_directory, settings.keyring_file.parent, settings.certificates]
     directories += [settings.home / "reports", settings.airflow_home]
     try:

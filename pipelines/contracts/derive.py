@@ -147,7 +147,7 @@ def _declared(rule: QualityRule, column: str | None) -> Expectation:
         maximum=rule.maximum,
         severity=rule.severity,
         dimension=rule.dimension,
-        description=f"{column or 'table'}: {rule.id.replace('_', ' ')}",
+        description=rule.description or f"{column or 'table'}: {rule.id.replace('_', ' ')}",
     )
 
 

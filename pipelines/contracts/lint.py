@@ -17,8 +17,9 @@ from pipelines.contracts.policy import Finding, check_policy
 from pipelines.contracts.treatments import TREATMENTS
 from pipelines.errors import ContractInvalidError, UntreatedColumnError
 
-SUBSCHEMAS = ("allOf", "anyOf", "oneOf")
+COMPOSITIONS = ("allOf", "anyOf", "oneOf")
 CONDITIONS = ("if", "then", "else")
+NAMING_KEYS = ("name", "property", "id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +61,63 @@ def _validator() -> jsonschema.Draft201909Validator:
 
 
 def _check_schema(document: object) -> Iterator[Finding]:
-    errors = [best_match([error]) for error in _validator().iter_errors(document)]
-    found = [(error, _explain(error)) for error in errors if error is not None]
-    # Where one key is wrong, the schema also calls its right neighbours unevaluated.
-    clear = [(error, rules) for error, rules in found if rules] or [(error, [_explain_kind(error)]) for error in errors]
-    for error, rules in clear:
-        for rule in rules:
+    errors = [best_match([error]) or error for error in _validator().iter_errors(document)]
+    # Beside one wrong key, the schema calls that key's right neighbours unevaluated too.
+    clear = [error for error in errors if error.validator != "unevaluatedProperties" or _invented_keys(error)]
+    for error in clear or errors:
+        for rule in _explain(error):
             yield _name_place(document, error.absolute_path), rule
 
 
 def _explain(error: ValidationError) -> list[str]:
-    match error.validator:
-        case "additionalProperties" | "unevaluatedProperties":
-            unknown = error.instance.keys() - _declared_keys(error.schema)
-            return [f"{key} is not a key of ODCS v3.1.0" for key in unknown]
-        case "required":
-            return [f"ODCS schema: lacks {key}" for key in error.validator_value if key not in error.instance]
-        case "oneOf":
-            choices = [name for branch in error.validator_value for name in branch.get("required", ())]
+    element, wanted = _element_of(error), error.validator_value
+    match error.validator, wanted:
+        case (("additionalProperties" | "unevaluatedProperties"), _) if invented := _invented_keys(error):
+            return [f"{key} is not a key of ODCS v3.1.0" for key in invented]
+        case "unevaluatedProperties", _:
+            misplaced = [key for key in element if repr(key) in error.message]
+            return [f"ODCS schema: {key} does not belong to an element of this type" for key in misplaced]
+        case "required", list(keys):
+            return [f"ODCS schema: lacks {key}" for key in keys if key not in element]
+        case "oneOf", list(branches) if choices := [key for branch in branches for key in branch.get("required", ())]:
             return [f"ODCS schema: needs exactly one of {', '.join(choices)}"]
         case _:
-            return [f"ODCS schema: breaks {error.validator} {_brief(error.validator_value)}"]
+            return [f"ODCS schema: breaks {error.validator} {_brief(wanted)}"]
+
+
+def _element_of(error: ValidationError) -> Mapping[str, Any]:
+    return error.instance if isinstance(error.instance, Mapping) else {}
 
 
 def _brief(value: object) -> str:
     return str(value)[:120] if isinstance(value, (str, int, list)) else ""
+
+
+def _invented_keys(error: ValidationError) -> list[str]:
+    return sorted(map(str, _element_of(error).keys() - _declared_keys(error.schema)))
+
+
+def _declared_keys(schema: object) -> set[str]:
+    """Every key that an element may hold in one case or another."""
+    if not isinstance(schema, Mapping):
+        return set()
+    parts = [schema[key] for key in CONDITIONS if key in schema]
+    parts += [part for key in COMPOSITIONS for part in schema.get(key, ())]
+    if "$ref" in schema:
+        parts.append(_schema()["$defs"][schema["$ref"].removeprefix("#/$defs/")])
+    return set(schema.get("properties", ())).union(*map(_declared_keys, parts))
+
+
+def _name_place(document: Any, path: Iterable[str | int]) -> str:  # noqa: ANN401 - as check_document
+    """A path of keys and positions, with the names of tables, columns, properties and rules for their positions."""
+    steps = []
+    for step in path:
+        document = document[step]
+        steps.append(_label(document, step))
+    return "/".join(steps) or "(document)"
+
+
+def _label(element: object, step: str | int) -> str:
+    if isinstance(step, int) and isinstance(element, Mapping):
+        step = next((element[key] for key in NAMING_KEYS if isinstance(element.get(key), str)), step)
+    return str(step)

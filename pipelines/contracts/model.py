@@ -10,7 +10,9 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from pipelines.contracts.crosscheck import check_catalogue
 from pipelines.contracts.lint import check_document
+from pipelines.contracts.policy import custom_properties
 from pipelines.errors import ContractInvalidError
 
 Layer = Literal["sources", "lake", "marts", "published"]
@@ -31,6 +33,7 @@ class QualityRule:
     arguments: Mapping[str, Any]
     minimum: float | None
     maximum: float | None
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +127,15 @@ class Catalogue:
 
 @cache
 def load_catalogue(directory: Path) -> Catalogue:
-    """Read and check every contract below a directory; ContractInvalidError names file, field and rule."""
+    """Read every contract below a directory; ContractInvalidError names file, field and rule of what does not hold."""
     paths = sorted(directory.glob("*/*.odcs.yaml"))
     if not paths:
         raise ContractInvalidError(f"no contracts in {directory}", hint="set TOKUMEI_CONTRACTS to data_contracts")
-    return Catalogue(tuple(load_contract(path) for path in paths))
+    contracts = tuple(load_contract(path) for path in paths)
+    violations = check_catalogue(contracts)
+    if violations:
+        raise violations[0].as_error()
+    return Catalogue(contracts)
 
 
 def load_contract(path: Path) -> Contract:
@@ -166,11 +173,6 @@ def build_contract(document: Mapping[str, Any], path: Path) -> Contract:
         retention_column=retention["element"].split(".", 1)[1],
         properties=custom_properties(table),
     )
-
-
-def custom_properties(element: Mapping[str, Any]) -> dict[str, Any]:
-    """ODCS custom properties as one mapping."""
-    return {item["property"]: item["value"] for item in element.get("customProperties", ())}
 
 
 def _layer(path: Path) -> Layer:
@@ -212,6 +214,7 @@ def _rule(item: Mapping[str, Any]) -> QualityRule:
         arguments=item.get("arguments", {}),
         minimum=minimum,
         maximum=maximum,
+        description=item.get("description", ""),
     )
 
 

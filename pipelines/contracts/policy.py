@@ -55,11 +55,12 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "referrers": records(pattern=TEXT, channel=TEXT, source=TEXT),
     "identifierPatterns": records(entity=TEXT, pattern=TEXT),
 }
+REQUIRED_ANYWHERE = ("policyClause", "form", "deletionStrategy")
 REQUIRED_PROPERTIES: Mapping[str, tuple[str, ...]] = {
-    "sources": ("formats", "maximumRejectPercent"),
-    "lake": (),
-    "marts": ("inputs", "primaryKey", "period", "periodColumn"),
-    "published": (),
+    "sources": (*REQUIRED_ANYWHERE, "formats", "maximumRejectPercent"),
+    "lake": REQUIRED_ANYWHERE,
+    "marts": (*REQUIRED_ANYWHERE, "inputs", "primaryKey", "period", "periodColumn"),
+    "published": REQUIRED_ANYWHERE,
 }
 COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn")
 RETENTION_DAYS = whole_number(0, 36_500)
@@ -118,31 +119,18 @@ def _check_table(table: Mapping[str, Any], layer: str) -> Iterator[Finding]:
     columns = [column["name"] for column in table["properties"]]
     for name in repeated(columns):
         yield name, "is declared twice"
-    yield from _check_properties(table, layer)
-    sound = {name: value for name, value in custom_properties(table).items() if _has_its_shape(name, value, layer)}
+    shapes = {"form": FORMS[layer], **TABLE_PROPERTIES}
+    found = custom_properties(table)
+    yield from _check_repeated_properties(table, "")
+    for name, shape in shapes.items():
+        if (name in found or name in REQUIRED_PROPERTIES[layer]) and not shape.fits(found.get(name)):
+            yield name, f"must be {shape.words}"
+    sound = {name: value for name, value in found.items() if name not in shapes or shapes[name].fits(value)}
     yield from _check_deletion(sound)
     yield from _check_references(sound, frozenset(columns))
     if "feeds" in sound and layer != "sources":
         yield "feeds", "is a property of sources"
     yield from check_table_rules(table)
-
-
-def _shapes_of(layer: str) -> Mapping[str, Shape]:
-    return {"form": FORMS[layer], **TABLE_PROPERTIES}
-
-
-def _has_its_shape(name: str, value: object, layer: str) -> bool:
-    shape = _shapes_of(layer).get(name)
-    return shape is None or shape.fits(value)
-
-
-def _check_properties(table: Mapping[str, Any], layer: str) -> Iterator[Finding]:
-    yield from _check_repeated_properties(table, "")
-    found = custom_properties(table)
-    needed = {"policyClause", "form", "deletionStrategy", *REQUIRED_PROPERTIES[layer]}
-    for name, shape in _shapes_of(layer).items():
-        if (name in found or name in needed) and not shape.fits(found.get(name)):
-            yield name, f"must be {shape.words}"
 
 
 def _check_repeated_properties(element: Mapping[str, Any], place: str) -> Iterator[Finding]:

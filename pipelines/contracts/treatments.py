@@ -49,16 +49,19 @@ def check_treatment(treatment: object, layer: str) -> Iterator[str]:
     if treatment is None:
         yield "has no treatment"
     elif not isinstance(treatment, Mapping):
-        yield "has no treatment that can be read: treatment must be a mapping with a kind"
-    elif not one_of(*TREATMENTS[layer]).fits(treatment.get("kind")):
+        yield "treatment must be a mapping with a kind"
+    elif "kind" not in treatment:
+        yield "has no treatment"
+    elif not one_of(*TREATMENTS[layer]).fits(treatment["kind"]):
         yield f"treatment must be {one_of(*TREATMENTS[layer]).words}"
     else:
-        options = {name: value for name, value in treatment.items() if name != "kind"}
-        yield from _check_options(str(treatment["kind"]), options, TREATMENTS[layer][treatment["kind"]])
+        kind = str(treatment["kind"])
+        given = {name: value for name, value in treatment.items() if name != "kind"}
+        yield from _check_options(kind, given, TREATMENTS[layer][kind])
 
 
 def _check_options(kind: str, given: Mapping[str, object], taken: Options) -> Iterator[str]:
-    for name in given.keys() - taken.keys():
+    for name in (name for name in given if name not in taken):
         yield f"treatment {kind} takes no {name}"
     for name, shape in taken.items():
         if name not in given:

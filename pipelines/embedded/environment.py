@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from pipelines.embedded.credentials import ROLES, load_component_secrets, passwords_file
@@ -49,7 +49,7 @@ def configure(settings: Settings) -> AirflowConfig:
         dags_folder=REPOSITORY / "dags",
         plugins_folder=None,
         port=settings.airflow_port,
-        environment={"TOKUMEI_HOME": str(settings.home)},
+        environment={f"TOKUMEI_{item.name.upper()}": str(getattr(settings, item.name)) for item in fields(settings)},
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
 import polars as pl
 
-from pipelines.synthetic.chance import Flags, Indices, Stream
+from pipelines.synthetic.chance import Flags, Indices, Stream, pick
 from pipelines.synthetic.user_agents import choose_user_agents, load_user_agents
 
 KINDS = ("desktop", "mobile", "tablet", "feature_phone", "app")
@@ -41,7 +42,6 @@ def draw_clients(stream: Stream, people: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             pl.Series("person", persons),
             pl.Series("device_id", draw_uuids(stream, len(persons))),
-            pl.Series("advertising_id", [uuid.upper() for uuid in draw_uuids(stream, len(persons))]),
             pl.Series("accept_language", _draw_accept_languages(stream, languages)),
             languages.replace_strict(_LOCALES).alias("locale"),
         )
@@ -72,19 +72,22 @@ def _draw_accept_languages(stream: Stream, languages: pl.Series) -> list[str]:
 
 
 def _keep_app_facts(clients: pl.DataFrame, stream: Stream) -> pl.DataFrame:
-    """Only the app tells its model and advertising id, the latter only where its owner allows."""
-    is_app = pl.col("kind") == "app"
-    chances = pl.Series("chance", stream.random(clients.height))
-    models = [
-        _MODELS[platform][pick] if kind == "app" else None
-        for kind, platform, pick in zip(
-            clients["kind"], clients["platform"], stream.integers(0, 7, clients.height).tolist(), strict=True
-        )
+    """Only the app tells its versions, its model and an advertising id, the latter only where its owner allows."""
+    app = np.flatnonzero(clients["kind"] == "app")
+    platforms, chances = clients["platform"].gather(app), stream.random(len(app))
+    models = [pick(stream, _MODELS[platform]) for platform in platforms]
+    identifiers = [
+        uuid.upper() if chance >= _ADVERTISING_REFUSED[platform] else None
+        for uuid, chance, platform in zip(draw_uuids(stream, len(app)), chances, platforms, strict=True)
     ]
-    allowed = chances >= pl.col("platform").replace_strict(_ADVERTISING_REFUSED, default=1.0, return_dtype=pl.Float64)
     return clients.with_columns(
-        pl.when(is_app & allowed).then("advertising_id"),
-        pl.when(is_app).then("os_version"),
-        pl.when(is_app).then("app_version"),
-        pl.Series("model", models, dtype=pl.String),
+        pl.when(kind="app").then("os_version").alias("os_version"),
+        pl.when(kind="app").then("app_version").alias("app_version"),
+        _spread(clients.height, app, models).alias("model"),
+        _spread(clients.height, app, identifiers).alias("advertising_id"),
     )
+
+
+def _spread(count: int, places: Indices, texts: Sequence[str | None]) -> pl.Series:
+    """The texts at their places among `count`, null everywhere else."""
+    return pl.repeat(None, count, dtype=pl.String, eager=True).scatter(places, pl.Series(texts, dtype=pl.String))

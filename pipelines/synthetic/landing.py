@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 _COMPRESSION_LEVEL = 4
+_LINES_PER_WRITE = 20_000  # bounds the copies of a file that are in memory at once
 
 
 def land_lines(path: Path, lines: Sequence[str]) -> None:
@@ -16,21 +17,23 @@ def land_lines(path: Path, lines: Sequence[str]) -> None:
 
     Lone surrogates become the single bytes that they stand for.
     """
-    content = "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
-    _replace_file(path, _compress(content) if path.suffix == ".gz" else content)
-
-
-def _compress(content: bytes) -> bytes:
-    """Gzip without a time and a name, so that equal content gives equal bytes."""
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION_LEVEL, fileobj=buffer, mtime=0) as stream:
-        stream.write(content)
-    return buffer.getvalue()
-
-
-def _replace_file(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        stream.write(content)
+        if path.suffix == ".gz":
+            _write_compressed(stream, lines)
+        else:
+            _write_lines(stream, lines)
     partial.replace(path)
+
+
+def _write_compressed(stream: BinaryIO, lines: Sequence[str]) -> None:
+    """Gzip without a time and a name, so that equal content gives equal bytes."""
+    with gzip.GzipFile("", "wb", _COMPRESSION_LEVEL, fileobj=stream, mtime=0) as compressed:
+        _write_lines(compressed, lines)
+
+
+def _write_lines(stream: BinaryIO | gzip.GzipFile, lines: Sequence[str]) -> None:
+    for first in range(0, len(lines), _LINES_PER_WRITE):
+        chunk = lines[first : first + _LINES_PER_WRITE]
+        stream.write("\n".join([*chunk, ""]).encode("utf-8", "surrogateescape"))

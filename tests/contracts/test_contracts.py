@@ -1,5 +1,6 @@
 """Every contract of the house loads, and every rule of the lint refuses what breaks it."""
 
+import math
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -20,6 +21,7 @@ ACCESS, USAGE = CONTRACTS / "sources/access.odcs.yaml", CONTRACTS / "marts/usage
 Document = dict[str, Any]
 Change = Callable[[Document], None]
 ABSENT = object()
+ROUTE = "schema/page_views/properties/route"
 
 
 def name_of(path: Path) -> str:
@@ -98,21 +100,36 @@ def repeat_column(document: Document) -> None:
     document["schema"][0]["properties"].append(deepcopy(find_column(document, "route")))
 
 
+def repeat_property(document: Document) -> None:
+    document["schema"][0]["customProperties"].append({"property": "policyClause", "value": "satisfaction"})
+
+
+def repeat_property_of_column(document: Document) -> None:
+    find_column(document, "route")["customProperties"].append({"property": "treatment", "value": {"kind": "derive"}})
+
+
 def repeat_retention(document: Document) -> None:
     document["slaProperties"].append(deepcopy(document["slaProperties"][0]))
 
 
 REFUSALS = [
     # The ODCS v3.1.0 schema.
-    (PAGE_VIEWS, of_document(owner="someone"), "(document)", "ODCS schema: breaks unevaluatedProperties"),
-    (PAGE_VIEWS, of_column("route", sensitivity="high"), "schema/0/properties/8", "ODCS schema: breaks unevaluated"),
+    (PAGE_VIEWS, of_document(owner="someone"), "(document)", "owner is not a key of ODCS v3.1.0"),
+    (PAGE_VIEWS, of_document(owner=1, wards=2), "(document)", "wards is not a key of ODCS v3.1.0"),
+    (PAGE_VIEWS, of_document(team={"lead": "a"}), "team", "lead is not a key of ODCS v3.1.0"),
+    (PAGE_VIEWS, of_table(rows=5), "schema/page_views", "rows is not a key of ODCS v3.1.0"),
+    (PAGE_VIEWS, of_column("route", personalDataTreatment="keep"), ROUTE, "personalDataTreatment is not a key of ODCS"),
     (
         PAGE_VIEWS,
-        of_column("route", logicalType="text"),
-        "schema/0/properties/8/logicalType",
-        "ODCS schema: breaks enum",
+        of_column("route", logicalTypeOptions={"minimum": 1}),
+        f"{ROUTE}/logicalTypeOptions",
+        "minimum is not",
     ),
-    (PAGE_VIEWS, of_document(version=ABSENT), "(document)", "ODCS schema: breaks required"),
+    (PAGE_VIEWS, retention(days=5), "slaProperties/retention", "days is not a key of ODCS v3.1.0"),
+    (PAGE_VIEWS, of_column("route", logicalType="text"), f"{ROUTE}/logicalType", "ODCS schema: breaks enum"),
+    (PAGE_VIEWS, of_column("route", description=5), f"{ROUTE}/description", "ODCS schema: breaks type string"),
+    (PAGE_VIEWS, of_document(version=ABSENT), "(document)", "ODCS schema: lacks version"),
+    (PAGE_VIEWS, of_document(schema=None), "schema", "ODCS schema: breaks type array"),
     # The document.
     (PAGE_VIEWS, of_document(apiVersion="v3.0.2"), "apiVersion", "must be v3.1.0"),
     (PAGE_VIEWS, of_document(name="views"), "name", "must equal the file's stem"),
@@ -120,6 +137,7 @@ REFUSALS = [
     (PAGE_VIEWS, of_document(description={"usage": "any"}), "description/purpose", "is required"),
     (PAGE_VIEWS, of_document(team={"members": [{"username": "a", "role": "guest"}]}), "team/members", "needs an owner"),
     (PAGE_VIEWS, of_document(team=ABSENT), "team/members", "needs an owner"),
+    (PAGE_VIEWS, of_document(team=[{"username": "a", "role": "owner"}]), "team/members", "needs an owner"),
     # The table.
     (PAGE_VIEWS, of_document(schema=ABSENT), "schema", "must hold exactly one table with columns"),
     (PAGE_VIEWS, repeat_table, "schema", "must hold exactly one table with columns"),
@@ -127,9 +145,9 @@ REFUSALS = [
     (PAGE_VIEWS, of_table(dataGranularityDescription=ABSENT), "schema/dataGranularityDescription", "is required"),
     # What is promised for it.
     (PAGE_VIEWS, promise(policyClause="curiosity"), "policyClause", "must be one of accountability,"),
-    (PAGE_VIEWS, promise(form="raw"), "form", "must be one of anonymised, pseudonymised in lake"),
-    (USAGE, promise(form="pseudonymised"), "form", "must be one of anonymised in marts"),
-    (ACCESS, promise(form=ABSENT), "form", "must be one of raw in sources"),
+    (PAGE_VIEWS, promise(form="raw"), "form", "must be one of anonymised, pseudonymised"),
+    (USAGE, promise(form="pseudonymised"), "form", "must be one of anonymised"),
+    (ACCESS, promise(form=ABSENT), "form", "must be one of raw"),
     (
         PAGE_VIEWS,
         promise(deletionStrategy="hope"),
@@ -137,7 +155,8 @@ REFUSALS = [
         "must be one of delete, exempt, expire, recompute",
     ),
     (SEARCHES, promise(deletionReason=ABSENT), "deletionReason", "is required for an exempt table"),
-    (PAGE_VIEWS, promise(deletionStrategy="exempt"), "deletionStrategy", "a pseudonymised table cannot be exempt"),
+    (PAGE_VIEWS, promise(deletionStrategy="exempt"), "deletionStrategy", "must be delete for a pseudonymised table"),
+    (PAGE_VIEWS, promise(deletionStrategy="expire"), "deletionStrategy", "must be delete for a pseudonymised table"),
     (PAGE_VIEWS, promise(subjectKeys=ABSENT), "subjectKeys", "a pseudonymised table needs subjectKeys and keyPurpose"),
     (PAGE_VIEWS, promise(keyPurpose=ABSENT), "subjectKeys", "a pseudonymised table needs subjectKeys and keyPurpose"),
     (PAGE_VIEWS, promise(subjectKeys=["who"]), "subjectKeys", "names no column who"),
@@ -146,6 +165,30 @@ REFUSALS = [
     (USAGE, promise(primaryKey=["who"]), "primaryKey", "names no column who"),
     (USAGE, promise(peopleColumn="who"), "peopleColumn", "names no column who"),
     (USAGE, promise(periodColumn="who"), "periodColumn", "names no column who"),
+    (PAGE_VIEWS, promise(buckets=ABSENT), "buckets", "is required beside bucketOf"),
+    (PAGE_VIEWS, promise(feeds="ledger"), "feeds", "is a property of sources"),
+    (ACCESS, promise(feeds="lake"), "feeds", "must be one of ledger"),
+    (ACCESS, promise(formats=ABSENT), "formats", "must be a mapping"),
+    (USAGE, promise(inputs=ABSENT), "inputs", "must be a list of names"),
+    (PAGE_VIEWS, repeat_property, "policyClause", "is given twice as a custom property"),
+    (PAGE_VIEWS, repeat_property_of_column, "route/treatment", "is given twice as a custom property"),
+    # Values of a wrong type.
+    (PAGE_VIEWS, promise(policyClause=["usage-analysis"]), "policyClause", "must be one of accountability,"),
+    (PAGE_VIEWS, promise(form=["pseudonymised"]), "form", "must be one of anonymised, pseudonymised"),
+    (PAGE_VIEWS, promise(deletionStrategy={"delete": True}), "deletionStrategy", "must be one of delete,"),
+    (PAGE_VIEWS, promise(subjectKeys=5), "subjectKeys", "must be a list of names"),
+    (PAGE_VIEWS, promise(subjectKeys=[["user_pseudonym"]]), "subjectKeys", "must be a list of names"),
+    (PAGE_VIEWS, promise(partitionBy=None), "partitionBy", "must be a list of names"),
+    (PAGE_VIEWS, promise(partitionBy="event_date"), "partitionBy", "must be a list of names"),
+    (PAGE_VIEWS, promise(bucketOf=[]), "bucketOf", "must be a text"),
+    (PAGE_VIEWS, promise(buckets=True), "buckets", "must be a whole number from 1 to 256"),
+    (SEARCHES, promise(minimumPeople="ten"), "minimumPeople", "must be a whole number from 1"),
+    (SEARCHES, promise(deletionReason=True), "deletionReason", "must be a text"),
+    (USAGE, promise(period="month"), "period", "must be one of day, week"),
+    (ACCESS, promise(maximumRejectPercent=101), "maximumRejectPercent", "must be a number from 0 to 100"),
+    (ACCESS, promise(maximumRejectPercent=math.nan), "maximumRejectPercent", "must be a number from 0 to 100"),
+    (ACCESS, promise(routes=[{"pattern": "^/$"}]), "routes", "a mapping of pattern, route, group, page"),
+    (ACCESS, promise_of_column("user_id", identifierKind=["user"]), "user_id", "needs identifierKind, a text"),
     # How long it is kept.
     (
         PAGE_VIEWS,
@@ -155,28 +198,20 @@ REFUSALS = [
     ),
     (PAGE_VIEWS, repeat_retention, "slaProperties/retention", "exactly one is required"),
     (PAGE_VIEWS, retention(unit="m"), "slaProperties/retention", "in whole days (unit d)"),
+    (PAGE_VIEWS, retention(value=True), "slaProperties/retention", "a whole number from 0 to 36500"),
+    (PAGE_VIEWS, retention(value=-1), "slaProperties/retention", "a whole number from 0 to 36500"),
+    (PAGE_VIEWS, retention(value=10**9), "slaProperties/retention", "a whole number from 0 to 36500"),
     (PAGE_VIEWS, retention(value=1.5), "slaProperties/retention", "in whole days (unit d)"),
     (PAGE_VIEWS, retention(element="page_views.who"), "slaProperties/retention/element", "must name a column"),
     (PAGE_VIEWS, retention(element=ABSENT), "slaProperties/retention/element", "must name a column"),
+    (PAGE_VIEWS, retention(element="page_views.route"), "slaProperties/retention/element", "a date or a timestamp"),
     # Its columns.
     (PAGE_VIEWS, repeat_column, "route", "is declared twice"),
-    (PAGE_VIEWS, promise_of_column("route", treatment=ABSENT), "route", "has no treatment"),
-    (PAGE_VIEWS, promise_of_column("route", treatment="keep"), "route", "has no treatment"),
-    (
-        PAGE_VIEWS,
-        promise_of_column("route", treatment={"kind": "launder"}),
-        "route",
-        "treatment must be one of derive,",
-    ),
-    (ACCESS, promise_of_column("url", treatment={"kind": "keep"}), "url", "treatment must be one of drop, transform"),
-    (
-        USAGE,
-        promise_of_column("event_date", treatment={"kind": "keep"}),
-        "event_date",
-        "treatment must be one of aggregate",
-    ),
     (PAGE_VIEWS, of_column("route", description=ABSENT), "route", "has no description"),
     (PAGE_VIEWS, of_column("route", physicalType="VARCHAR"), "route", "physicalType must be one of binary16,"),
+    (PAGE_VIEWS, of_column("route", physicalType="int64"), "route", "logicalType must be integer for the physicalType"),
+    (PAGE_VIEWS, of_column("route", logicalType=ABSENT), "route", "logicalType must be string for the physicalType"),
+    (PAGE_VIEWS, of_column("route", logicalType="object"), "route", "logicalType must be string for the physicalType"),
     (PAGE_VIEWS, of_column("route", classification="secret"), "route", "classification must be one of confidential,"),
     (PAGE_VIEWS, of_column("route", classification=ABSENT), "route", "classification must be one of confidential,"),
     (PAGE_VIEWS, of_column("route", examples=["/"]), "route", "examples are values"),
@@ -212,7 +247,7 @@ def test_lint_names_file_field_and_rule(path: Path, change: Change, field: str, 
 
 def test_restricted_column_has_no_place_in_an_anonymised_table_even_as_a_pseudonym():
     document = deepcopy(read_document(SEARCHES))
-    of_column("term", classification="restricted", physicalType="binary16")(document)
+    of_column("term", classification="restricted", physicalType="binary16", logicalTypeOptions={})(document)
     promise_of_column("term", treatment={"kind": "pseudonymise", "domain": "user"})(document)
 
     assert [violation.field for violation in check_document(document, SEARCHES)] == ["term"]

@@ -21,7 +21,8 @@ USERS, DAYS, SEED = 300, 4, 7
 COMBINED = re.compile(
     r"(?P<remote_addr>[0-9A-Fa-f:.]+) - (?P<user_id>u\d{9}|-) "
     r"\[(?P<time>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0900)\]"
-    r' "(?P<request_method>GET|POST) (?P<request_uri>/[^ "]*) HTTP/(?:1\.1|2\.0)" (?P<status>\d{3}) (?P<body_bytes_sent>\d+)'
+    r' "(?P<request_method>GET|POST) (?P<request_uri>/[^ "]*) HTTP/(?:1\.1|2\.0)"'
+    r" (?P<status>\d{3}) (?P<body_bytes_sent>\d+)"
     r' "(?P<http_referer>[^"]+)" "(?P<http_user_agent>[^"]+)"'
 )
 

@@ -1,0 +1,1 @@
+"""The commands of `tokumei`, by what they are about; each imports what it needs only when it runs."""

@@ -1,0 +1,80 @@
+"""Commands that carry data: generate, ingest, build marts, query."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipelines.settings import load_settings
+
+app = typer.Typer()
+
+
+@app.command()
+def generate(  # noqa: PLR0913 - a command's options
+    *,
+    out: Annotated[Path, typer.Option(help="Where the landing directories are written.")],
+    days: Annotated[int, typer.Option(min=1)] = 7,
+    users: Annotated[int, typer.Option(min=1, help="Members; about as many visitors come on top.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed and start give the same bytes.")] = 1,
+    start: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day; default: ends yesterday.")
+    ] = None,
+    plant: Annotated[Path | None, typer.Option(help="Lists every raw identifier written, one a line.")] = None,
+) -> None:
+    """Write realistic source files of every kind."""
+    from pipelines.synthetic import generate as write
+
+    first = start.date() if start else datetime.now(UTC).astimezone(load_settings().zone).date() - timedelta(days=days)
+    done = write(out, days=days, users=users, seed=seed, start=first, plant=plant)
+    planted = f", {done.planted_count} identifiers planted" if plant else ""
+    typer.echo(f"{done.line_count} lines in {len(done.files)} files from {first}{planted}")
+
+
+@app.command()
+def ingest(paths: Annotated[list[Path] | None, typer.Argument(help="Files in landing; default: all.")] = None) -> None:
+    """Take in what waits in landing. Exits 1 when a file had to be held, after taking in all others."""
+    from pipelines.journeys.house import open_house
+    from pipelines.journeys.ingest import find_files, name_files
+    from pipelines.journeys.ingest import ingest as take_in
+
+    house = open_house(load_settings())
+    deliveries = take_in(house, name_files(house, paths) if paths else find_files(house))
+    for delivery in deliveries:
+        counts = delivery.counts
+        typer.echo(
+            f"{delivery.source}/{delivery.file_name} {delivery.state}: {counts.read} read = {counts.accepted} accepted "
+            f"+ {counts.rejected} rejected + {counts.duplicate} duplicate + {counts.suppressed} suppressed",
+        )
+        if delivery.reason:
+            typer.echo(f"tokumei: {delivery.file_name} is held: {delivery.reason}", err=True)
+    if not deliveries:
+        typer.echo("landing is empty")
+    if any(delivery.state == "held" for delivery in deliveries):
+        raise typer.Exit(1)
+
+
+@app.command("build-marts")
+def build() -> None:
+    """Build the marts of all touched dates and publish the warehouse."""
+    from pipelines.journeys.build_marts import build_marts
+    from pipelines.journeys.house import open_house
+
+    published = build_marts(open_house(load_settings()))
+    for table, rows in published.tables.items():
+        typer.echo(f"marts.{table}: {rows} rows")
+
+
+@app.command()
+def query(
+    sql: str,
+    *,
+    format: Annotated[Literal["table", "csv", "json"], typer.Option()] = "table",  # noqa: A002 - the option's name
+) -> None:
+    """Read-only SQL on the published warehouse."""
+    from pipelines.warehouse.query import run_query
+
+    typer.echo(run_query(load_settings().warehouse_file, sql, format=format))

@@ -1,0 +1,59 @@
+"""Each DAG once, in this process and on real files; the scheduler's part is tested end to end."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pipelines.settings import REPOSITORY, load_settings, prepare_home
+from pipelines.synthetic import generate
+
+pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("default")]
+
+
+@pytest.fixture
+def run(metadata_database: None):
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(REPOSITORY / "dags")
+
+    def run_dag(dag_id: str) -> dict[str, str]:
+        run = bag.dags[dag_id].test()
+        return {instance.task_id: str(instance.state) for instance in run.get_task_instances()}
+
+    return run_dag
+
+
+@pytest.fixture
+def landed(home: Path) -> Path:
+    from pipelines.journeys.keys import make_keys
+
+    settings = load_settings()
+    prepare_home(settings)
+    make_keys(settings)
+    generate(settings.landing, days=1, users=30, seed=5, start=date(2026, 11, 2), plant=None)
+    return home
+
+
+def test_ingest_then_marts_then_a_plan_that_waits_for_a_person(run, landed):
+    assert set(run("ingest_logs").values()) == {"success"}
+    assert set(run("build_marts").values()) == {"success"}
+    assert (landed / "warehouse" / "tokumei.duckdb").exists()
+
+
+def test_without_requests_nothing_is_planned_and_nobody_is_asked(run, landed):
+    for file in (landed / "landing" / "requests").iterdir():
+        file.unlink()
+    states = run("propagate_deletions")
+    assert states["accept_requests"] == "success"
+    assert states["approve"] == states["carry_out_plan"] == "skipped"
+
+
+def test_a_missing_key_fails_the_task_at_once_and_says_so(run, home, capfd):
+    states = run("ingest_logs")
+    assert states["ingest_accounts"] == "failed"
+    assert "make one with `tokumei keys init`" in capfd.readouterr().out
+
+
+def test_the_audit_of_an_empty_house_finds_it_in_order(run, landed):
+    assert run("audit_residue") == {"audit_residue": "success"}

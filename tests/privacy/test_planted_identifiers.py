@@ -1,0 +1,137 @@
+"""The planted-identifier test: everything runs through the real Airflow, and no byte anywhere holds who was in the logs.
+
+Extend it first: whatever new store, file or trace is added must lie below the home, and is then covered here.
+"""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from pipelines.embedded.airflow import EmbeddedAirflow
+from pipelines.embedded.credentials import COMPLIANCE_OFFICER
+from pipelines.embedded.environment import configure
+from pipelines.embedded.progress import AWAITING_INPUT, RunOutcome, TaskReport
+from pipelines.journeys.keys import make_keys
+from pipelines.proof.certificate import verify_all
+from pipelines.proof.scan import read_identifiers, scan
+from pipelines.settings import Settings, load_settings, prepare_home
+from pipelines.synthetic import generate
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
+
+UNUSABLE_LINES = 40
+
+
+@dataclass(frozen=True)
+class Lived:
+    """A home in which everything has happened, and the runs that made it so."""
+
+    settings: Settings
+    planted: tuple[str, ...]
+    runs: dict[str, RunOutcome]
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[Lived]:
+    """A small week through Airflow, with one file that must be held because all its lines are bad and full of people."""
+    root = tmp_path_factory.mktemp("privacy")
+    plant = root / "planted.txt"
+    settings = load_settings({"TOKUMEI_HOME": str(root / "home"), "TOKUMEI_AIRFLOW_PORT": str(free_port)})
+    prepare_home(settings)
+    make_keys(settings)
+    generate(settings.landing, days=2, users=60, seed=11, start=date(2026, 11, 2), plant=plant)
+    planted = tuple(read_identifiers(plant))
+    held = settings.landing / "access" / "edge-unusable.log"
+    held.write_text("\n".join(f"bad {' '.join(planted[n::UNUSABLE_LINES])}" for n in range(UNUSABLE_LINES)) + "\n")
+    config = configure(replace(settings, canaries=str(plant)))
+    with EmbeddedAirflow(config) as airflow:
+        yield Lived(settings, planted, _run_everything(airflow))
+
+
+@pytest.fixture(scope="module")
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as first:
+        first.bind(("127.0.0.1", 0))
+        return min(int(first.getsockname()[1]), 65000)
+
+
+def _run_everything(airflow: EmbeddedAirflow) -> dict[str, RunOutcome]:
+    def approve(report: TaskReport) -> None:
+        if report.state == AWAITING_INPUT:
+            officer = airflow.client(COMPLIANCE_OFFICER)
+            for task in officer.pending_human_tasks(report.dag_id, report.run_id):
+                officer.answer_human_task(task.dag_id, task.run_id, task.task_id, option="Approve", note="read")
+
+    chain = ("build_marts", "propagate_deletions", "audit_residue")
+    airflow.unpause(["ingest_logs", *chain])
+    since = datetime.now(UTC)
+    ingested = airflow.wait_for_run("ingest_logs", airflow.trigger("ingest_logs"), approve, timeout=300)
+    later = {dag_id: airflow.wait_for_asset_run(dag_id, since, approve, timeout=300) for dag_id in chain}
+    return {"ingest_logs": ingested, **later}
+
+
+def test_the_whole_chain_ran_and_only_the_unusable_file_was_complained_of(lived: Lived):
+    assert [task.task_id for task in lived.runs["ingest_logs"].failed_tasks] == ["report_held_files"]
+    assert all(lived.runs[dag_id].succeeded for dag_id in ("build_marts", "propagate_deletions", "audit_residue"))
+    assert [path.name for path in (lived.settings.landing / "access").iterdir()] == ["edge-unusable.log"]
+
+
+def test_no_planted_identifier_is_in_any_byte_outside_landing_and_keys(lived: Lived):
+    settings = lived.settings
+    excluded = [settings.landing, settings.keyring_file.parent]
+    report = scan([settings.home], lived.planted, excluded=excluded)
+    assert report.findings == ()
+    assert report.unreachable == ()
+    assert report.identifier_count > 500
+    assert report.file_count > 100
+
+
+def test_the_scan_would_have_found_them(lived: Lived):
+    report = scan([lived.settings.landing], lived.planted)
+    assert len({finding.identifier_index for finding in report.findings}) > 0
+    assert report.finding_count >= len(lived.planted)
+
+
+def test_the_command_agrees(lived: Lived, tmp_path: Path):
+    identifiers = tmp_path / "identifiers.txt"
+    identifiers.write_text("\n".join(lived.planted))
+    command = [Path(sys.executable).with_name("tokumei"), "scan", "--identifiers", identifiers]
+    environment = {"TOKUMEI_HOME": str(lived.settings.home), "PATH": ""}
+    clean = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (clean.returncode, clean.stderr) == (0, "")
+    dirty = subprocess.run([*command, lived.settings.landing], env=environment, capture_output=True, text=True, check=False)
+    assert dirty.returncode == 1
+    assert not any(identifier in dirty.stdout for identifier in lived.planted)
+
+
+def test_airflow_keeps_no_rendered_fields_and_only_ids_and_counts_in_xcom(lived: Lived):
+    database = lived.settings.airflow_home / "airflow.db"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        rendered = [row[0] for row in connection.execute("SELECT rendered_fields FROM rendered_task_instance_fields")]
+        passed = [row[0] for row in connection.execute("SELECT value FROM xcom")]
+    assert not any(value for fields in rendered for value in json.loads(fields).values())
+    assert passed
+    assert not any(identifier in str(value) for identifier in lived.planted for value in passed)
+
+
+def test_approval_is_by_a_named_person_and_stands_in_every_certificate(lived: Lived):
+    certificates = [verified.certificate for verified in verify_all(lived.settings.certificates)]
+    assert certificates
+    assert {certificate.approved_by for certificate in certificates} == {COMPLIANCE_OFFICER}
+    assert all(certificate.scan.residual_count == 0 for certificate in certificates)
+
+
+def test_every_file_and_directory_is_private(lived: Lived):
+    for path in [lived.settings.home, *lived.settings.home.rglob("*")]:
+        if not path.is_symlink():
+            assert path.stat().st_mode & 0o077 == 0, path
