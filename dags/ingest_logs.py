@@ -37,7 +37,7 @@ def ingest_logs() -> None:
     def publish_assets() -> None:
         """Tell the DAGs that wait for the lake."""
 
-    held = task(orchestration.report_held_files, trigger_rule="all_done", retries=0)()
+    held = task(orchestration.report_held_files, retries=0)()
     accounts >> batches
     ingested >> publish_assets() >> held
 

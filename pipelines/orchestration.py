@@ -218,3 +218,11 @@ def audit_residue() -> dict[str, int]:
     from pipelines.journeys.audit import audit
 
     return asdict(audit(_house()))
+
+
+@task_step
+def enforce_retention() -> dict[str, int]:
+    """Remove what has reached its age; returns the rows removed from each table."""
+    from pipelines.journeys.retain import retain
+
+    return {expiry.table: expiry.row_count for expiry in retain(_house())}

@@ -78,3 +78,13 @@ def query(
     from pipelines.warehouse.query import run_query
 
     typer.echo(run_query(load_settings().warehouse_file, sql, format=format))
+
+
+@app.command()
+def retain() -> None:
+    """Remove what the contracts let us hold no longer."""
+    from pipelines.journeys.house import open_house
+    from pipelines.journeys.retain import retain as expire
+
+    for expiry in expire(open_house(load_settings())):
+        typer.echo(f"{expiry.table}: {expiry.row_count} rows in {expiry.file_count} files expired")

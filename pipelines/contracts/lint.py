@@ -74,11 +74,10 @@ def _explain(error: ValidationError) -> list[str]:
     match error.validator, wanted:
         case (("additionalProperties" | "unevaluatedProperties"), _) if invented := _invented_keys(error):
             return [f"{key} is not a key of ODCS v3.1.0" for key in invented]
-        case "unevaluatedProperties", _:
-            misplaced = [key for key in element if repr(key) in error.message]
+        case "unevaluatedProperties", _ if misplaced := [key for key in element if repr(key) in error.message]:
             return [f"ODCS schema: {key} does not belong to an element of this type" for key in misplaced]
-        case "required", list(keys):
-            return [f"ODCS schema: lacks {key}" for key in keys if key not in element]
+        case "required", list(keys) if missing := [key for key in keys if key not in element]:
+            return [f"ODCS schema: lacks {key}" for key in missing]
         case "oneOf", list(branches) if choices := [key for branch in branches for key in branch.get("required", ())]:
             return [f"ODCS schema: needs exactly one of {', '.join(choices)}"]
         case _:

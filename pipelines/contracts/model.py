@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import yaml
 
 from pipelines.contracts.crosscheck import check_catalogue
-from pipelines.contracts.lint import check_document
+from pipelines.contracts.lint import Violation, check_document
 from pipelines.contracts.policy import custom_properties
 from pipelines.errors import ContractInvalidError
 
@@ -128,14 +128,25 @@ class Catalogue:
 @cache
 def load_catalogue(directory: Path) -> Catalogue:
     """Read every contract below a directory; ContractInvalidError names file, field and rule of what does not hold."""
-    paths = sorted(directory.glob("*/*.odcs.yaml"))
-    if not paths:
-        raise ContractInvalidError(f"no contracts in {directory}", hint="set TOKUMEI_CONTRACTS to data_contracts")
-    contracts = tuple(load_contract(path) for path in paths)
+    contracts = tuple(load_contract(path) for path in _find_contracts(directory))
     violations = check_catalogue(contracts)
     if violations:
         raise violations[0].as_error()
     return Catalogue(contracts)
+
+
+def check_contracts(directory: Path) -> tuple[Violation, ...]:
+    """Every violation below a directory; those between contracts are looked for once each contract holds by itself."""
+    documents = [(read_document(path), path) for path in _find_contracts(directory)]
+    broken = tuple(violation for document, path in documents for violation in check_document(document, path))
+    return broken or check_catalogue(build_contract(document, path) for document, path in documents)
+
+
+def _find_contracts(directory: Path) -> list[Path]:
+    paths = sorted(directory.glob("*/*.odcs.yaml"))
+    if not paths:
+        raise ContractInvalidError(f"no contracts in {directory}", hint="set TOKUMEI_CONTRACTS to data_contracts")
+    return paths
 
 
 def load_contract(path: Path) -> Contract:

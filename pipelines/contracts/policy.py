@@ -47,7 +47,6 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "peopleColumn": TEXT,
     "feeds": one_of("ledger"),
     "formats": Shape("a mapping", lambda value: isinstance(value, dict)),
-    "timezone": TEXT,
     "maximumRejectPercent": Shape("a number from 0 to 100", lambda value: NUMBER.fits(value) and 0 <= value <= 100),
     "internalHosts": NAMES,
     "routes": records(pattern=TEXT, route=TEXT, group=TEXT, page=FLAG),
@@ -62,6 +61,7 @@ REQUIRED_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "marts": (*REQUIRED_ANYWHERE, "inputs", "primaryKey", "period", "periodColumn"),
     "published": REQUIRED_ANYWHERE,
 }
+COLUMN_PROPERTIES = frozenset({"treatment", "identifierKind"})
 COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn")
 RETENTION_DAYS = whole_number(0, 36_500)
 LOGICAL_TYPES: Mapping[str, str] = {
@@ -122,6 +122,8 @@ def _check_table(table: Mapping[str, Any], layer: str) -> Iterator[Finding]:
     shapes = {"form": FORMS[layer], **TABLE_PROPERTIES}
     found = custom_properties(table)
     yield from _check_repeated_properties(table, "")
+    for name in sorted(found.keys() - shapes.keys()):
+        yield name, "is not a property that the house knows"
     for name, shape in shapes.items():
         if (name in found or name in REQUIRED_PROPERTIES[layer]) and not shape.fits(found.get(name)):
             yield name, f"must be {shape.words}"
@@ -176,6 +178,8 @@ def _check_retention(document: Mapping[str, Any], table: Mapping[str, Any]) -> I
 def _check_column(column: Mapping[str, Any], layer: str, *, anonymised: bool) -> Iterator[Finding]:
     name = column["name"]
     yield from _check_repeated_properties(column, f"{name}/")
+    for unknown in sorted(custom_properties(column).keys() - COLUMN_PROPERTIES):
+        yield f"{name}/{unknown}", "is not a property that the house knows"
     for rule in _check_description(column):
         yield name, rule
     treatment = custom_properties(column).get("treatment")

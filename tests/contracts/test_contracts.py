@@ -35,7 +35,7 @@ def test_contract_loads_and_each_of_its_rules_can_be_measured(path: Path):
     assert compile_rules(contract).schema.names() == [column.name for column in contract.columns]
 
 
-def test_catalogue_holds_every_source_and_lake_table_of_the_blueprint():
+def test_catalogue_holds_every_source_and_lake_table_of_the_house():
     catalogue = load_catalogue(CONTRACTS)
 
     assert len(catalogue.contracts) == len(PATHS)
@@ -113,6 +113,9 @@ def repeat_retention(document: Document) -> None:
 
 
 REFUSALS = [
+    # A misspelt promise is no promise.
+    (SEARCHES, promise(minimumPeeple=10), "minimumPeeple", "is not a property that the house knows"),
+    (ACCESS, promise_of_column("client_ip", identifierSort="address"), "client_ip/identifierSort", "is not a property"),
     # The ODCS v3.1.0 schema.
     (PAGE_VIEWS, of_document(owner="someone"), "(document)", "owner is not a key of ODCS v3.1.0"),
     (PAGE_VIEWS, of_document(owner=1, wards=2), "(document)", "wards is not a key of ODCS v3.1.0"),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pipelines.contracts.crosscheck import LEDGER_RELATIONS, check_catalogue
-from pipelines.contracts.model import Contract, Layer, load_catalogue
+from pipelines.contracts.lint import Violation
+from pipelines.contracts.model import Contract, Layer, check_contracts, load_catalogue
 from pipelines.errors import ContractInvalidError
 
 CONTRACTS = Path(__file__).parents[2] / "data_contracts"
@@ -110,3 +111,18 @@ def test_catalogue_whose_contracts_do_not_fit_together_does_not_load(tmp_path: P
         match=r"^lake/survey_responses\.odcs\.yaml: user_pseudonym: is made of surveys\.user_id, which is no column",
     ):
         load_catalogue(house)
+
+
+def test_every_violation_is_listed_and_those_between_contracts_once_each_holds(tmp_path: Path):
+    house = copytree(CONTRACTS, tmp_path / "contracts")
+    assert check_contracts(house) == ()
+
+    marts = house / "marts/usage_daily.odcs.yaml"
+    marts.write_text(marts.read_text().replace("[lake.page_views]", "[lake.visits]"))
+    between = [
+        Violation("marts/usage_daily.odcs.yaml", "inputs", "lake.visits is no lake table, nor control.source_files")
+    ]
+    assert list(check_contracts(house)) == between
+
+    (house / "lake/searches.odcs.yaml").write_text("name: searches\n")
+    assert {violation.file for violation in check_contracts(house)} == {"lake/searches.odcs.yaml"}

@@ -1,4 +1,4 @@
-"""The planted-identifier test: everything runs through the real Airflow, and no byte anywhere holds who was in the logs.
+"""The planted-identifier test: everything runs through the real Airflow, and no byte holds who was in the logs.
 
 Extend it first: whatever new store, file or trace is added must lie below the home, and is then covered here.
 """
@@ -41,7 +41,7 @@ class Lived:
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[Lived]:
-    """A small week through Airflow, with one file that must be held because all its lines are bad and full of people."""
+    """Some days through Airflow, with one file that must be held: all its lines are bad, and full of identifiers."""
     root = tmp_path_factory.mktemp("privacy")
     plant = root / "planted.txt"
     settings = load_settings({"TOKUMEI_HOME": str(root / "home"), "TOKUMEI_AIRFLOW_PORT": str(free_port)})
@@ -109,7 +109,9 @@ def test_the_command_agrees(lived: Lived, tmp_path: Path):
     environment = {"TOKUMEI_HOME": str(lived.settings.home), "PATH": ""}
     clean = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (clean.returncode, clean.stderr) == (0, "")
-    dirty = subprocess.run([*command, lived.settings.landing], env=environment, capture_output=True, text=True, check=False)
+    dirty = subprocess.run(
+        [*command, lived.settings.landing], env=environment, capture_output=True, text=True, check=False
+    )
     assert dirty.returncode == 1
     assert not any(identifier in dirty.stdout for identifier in lived.planted)
 
