@@ -40,6 +40,10 @@ def ignore_progress(_report: TaskReport) -> None:
     """Tell nobody."""
 
 
+def ignore_announcement(_text: str) -> None:
+    """Tell nobody."""
+
+
 class EmbeddedAirflow:
     """Airflow over one home: entering the block returns once all is healthy, leaving it ends every process.
 
@@ -47,8 +51,10 @@ class EmbeddedAirflow:
     the same home, ComponentExitedError and AirflowTimeoutError. The last two may come from every method that waits.
     """
 
-    def __init__(self, config: AirflowConfig) -> None:
+    def __init__(self, config: AirflowConfig, announce: Callable[[str], None] = ignore_announcement) -> None:
+        """Take the configuration, and who hears, in plain words, how far starting and ending have come."""
         self.config = config
+        self._announce = announce
         self._clients: dict[str, AirflowClient] = {}
 
     def __enter__(self) -> Self:
@@ -61,6 +67,7 @@ class EmbeddedAirflow:
             resources.enter_context(temporary_folder(self.config.temporary_folder))
             self._passwords = load_passwords(home)
             environment = process_environment(self.config)
+            self._announce("preparing the metadata database")
             prepare_database(home, environment, component_log(home, "database"))
             self._start(resources, environment, lock)
             self._resources = resources.pop_all()
@@ -69,6 +76,7 @@ class EmbeddedAirflow:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._announce("ending every process")
         self._resources.__exit__(kind, error, trace)
 
     def client(self, user: str = ENGINEER) -> AirflowClient:
@@ -138,8 +146,10 @@ class EmbeddedAirflow:
 
     def _start(self, resources: ExitStack, environment: Mapping[str, str], lock: int) -> None:
         started_at = self._started_at = datetime.now(UTC)
+        components = list_components(self.config)
+        self._announce(f"starting {', '.join(component.name for component in components)}")
         self._supervisor: Supervisor = start_supervisor(
-            list_components(self.config),
+            components,
             environment=environment,
             log=component_log(self.config.home, "supervisor"),
             lock=lock,
@@ -151,6 +161,7 @@ class EmbeddedAirflow:
                 lambda: are_healthy(self.config, http, started_at) or None,
                 HEALTH_SECONDS,
             )
+        self._announce(f"healthy on {self.config.url}")
 
     def _find_dag(self, dag_id: str) -> str | None:
         read_at = self.client().last_parsed(dag_id)

@@ -44,10 +44,9 @@ def run_demo(settings: Settings) -> None:
     make_keys(settings)
     planted = _generate_week(settings)
     config = configure(replace(settings, canaries=str(planted)))
-    typer.echo("\nStarting Airflow (SQLite, LocalExecutor, loopback only)")
-    with EmbeddedAirflow(config) as airflow:
+    typer.echo("\nAirflow (SQLite, LocalExecutor, loopback only)")
+    with EmbeddedAirflow(config, announce=lambda text: typer.echo(f"    {text}")) as airflow:
         _run_chain(airflow)
-        typer.echo("\nStopping Airflow")
     print_summary(settings, planted)
 
 
@@ -73,7 +72,10 @@ def _next_seed(settings: Settings) -> int:
 
 def _run_chain(airflow: EmbeddedAirflow) -> None:
     """Trigger the first DAG; Assets start the others. The plan is approved through the API by the compliance user."""
-    airflow.unpause(["ingest_logs", *CHAIN])
+    chain = ["ingest_logs", *CHAIN]
+    airflow.wait_for_dags(chain)
+    airflow.client().fail_unfinished_runs(chain)  # what an interrupted demo left would hold this one up
+    airflow.unpause(chain)
     since = datetime.now(UTC)
 
     def show(report: TaskReport) -> None:

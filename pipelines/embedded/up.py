@@ -22,7 +22,6 @@ def run_until_interrupted(config: AirflowConfig) -> None:
         typer.echo(f"their passwords are in {passwords_file(config.home)}")
         typer.echo("Ctrl-C ends it")
         airflow.wait_until_interrupted()
-    typer.echo("Airflow has ended")
 
 
 def main() -> None:
