@@ -2,5 +2,5 @@
 
 import os
 
-# Read once by tldextract, which Presidio's e-mail recogniser imports; unset, its first use fetches a list from the network.
+# tldextract, which Presidio imports, reads this once; unset, its first use fetches a list from the network.
 os.environ.setdefault("TLDEXTRACT_PUBLIC_SUFFIX_LIST_URLS", "")

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from anonymization.distinct import map_distinct
 from anonymization.errors import UnknownTreatmentError
-from anonymization.ip_address import canonicalise_addresses
 from anonymization.keyring import Key
 from anonymization.language import reduce_languages
-from anonymization.operators import pseudonymise, sketch
+from anonymization.operators import ADDRESS, DEVICE, NETWORK, USER, VISITOR, canonicalise, pseudonymise, sketch
 from anonymization.url import Referrer, Route, reduce_referrers, template_urls
 
 if TYPE_CHECKING:
     from anonymization.free_text import TextScrubber
 
-ADDRESS_DOMAIN, NETWORK_DOMAIN, VISITOR_DOMAIN = "address", "network", "visitor"
+# The columns that tell people apart, and the domain in which each of them does.
+PERSON_COLUMNS: Mapping[str, str] = {"device_id": DEVICE, "user_id": USER, "client_ip": ADDRESS}
+BETWEEN = "\x1f"
+HOUSEHOLD_DIGITS = 12  # of a canonical address: the /48 of IPv6, from which one home draws many; all of IPv4
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,25 @@ class Context:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A frame under treatment, and what several of its treatments share."""
+
+    frame: pl.DataFrame
+    treatments: Sequence[Treatment]
+    context: Context
+    reduced: dict[tuple[str, ...], pl.DataFrame] = field(default_factory=dict)
+
+    def select(self, expression: pl.Expr) -> pl.Series:
+        return self.frame.select(expression.alias("_result"))["_result"]
+
+    def remember(self, reduce: Callable[[], pl.DataFrame], *what: str) -> pl.DataFrame:
+        """A reduction that gives several parts at once, made for the first and kept for the others."""
+        if what not in self.reduced:
+            self.reduced[what] = reduce()
+        return self.reduced[what]
+
+
 def treat_columns(frame: pl.DataFrame, treatments: Sequence[Treatment], context: Context) -> pl.DataFrame:
     """One output column for each treatment, rows in the order of the input; every other input column is gone.
 
@@ -59,92 +81,124 @@ def treat_columns(frame: pl.DataFrame, treatments: Sequence[Treatment], context:
     unknown = [treatment.output for treatment in treatments if treatment.kind not in TREATMENTS]
     if unknown:
         raise UnknownTreatmentError(f"no such treatment for {', '.join(unknown)}")
-    columns = [TREATMENTS[item.kind](frame, item, context).alias(item.output) for item in treatments]
+    job = _Job(frame, treatments, context)
+    columns = [TREATMENTS[item.kind](job, item).alias(item.output) for item in treatments]
     return pl.DataFrame(columns) if columns else frame.select([])
 
 
-def _keep(frame: pl.DataFrame, treatment: Treatment, _: Context) -> pl.Series:
-    return frame[treatment.inputs[0]]
+def _keep(job: _Job, treatment: Treatment) -> pl.Series:
+    return job.frame[treatment.inputs[0]]
 
 
-def _keep_listed(frame: pl.DataFrame, treatment: Treatment, _: Context) -> pl.Series:
+def _keep_listed(job: _Job, treatment: Treatment) -> pl.Series:
     value = pl.col(treatment.inputs[0])
     listed = value.is_in(list(treatment.options["values"]))
-    return _only(frame, pl.when(listed).then(value).otherwise(pl.lit(treatment.options["otherwise"])))
+    return job.select(pl.when(listed).then(value).otherwise(pl.lit(treatment.options["otherwise"])))
 
 
-def _keep_pattern(frame: pl.DataFrame, treatment: Treatment, _: Context) -> pl.Series:
+def _keep_pattern(job: _Job, treatment: Treatment) -> pl.Series:
     value = pl.col(treatment.inputs[0])
-    return _only(frame, pl.when(value.str.contains(treatment.options["pattern"])).then(value))
+    return job.select(pl.when(value.str.contains(treatment.options["pattern"])).then(value))
 
 
-def _keep_major(frame: pl.DataFrame, treatment: Treatment, _: Context) -> pl.Series:
-    return _only(frame, pl.col(treatment.inputs[0]).str.extract(r"^(\d{1,4})(?:\D|$)", 1).cast(pl.Int32))
+def _keep_major(job: _Job, treatment: Treatment) -> pl.Series:
+    # [0-9], since \d means every script's digits here, and the error of a cast would quote them.
+    return job.select(pl.col(treatment.inputs[0]).str.extract(r"^([0-9]{1,4})(?:[^0-9]|$)", 1).cast(pl.Int32))
 
 
-def _pseudonymise(frame: pl.DataFrame, treatment: Treatment, context: Context) -> pl.Series:
-    name, domain = treatment.inputs[0], treatment.options["domain"]
-    if domain == ADDRESS_DOMAIN:
-        return _only(_addresses(frame, name), pseudonymise(pl.col("address"), domain, context.key))
-    return _only(frame, pseudonymise(pl.col(name), domain, context.key))
+def _pseudonymise(job: _Job, treatment: Treatment) -> pl.Series:
+    return job.select(pseudonymise(pl.col(treatment.inputs[0]), treatment.options["domain"], job.context.key))
 
 
-def _pseudonymise_network(frame: pl.DataFrame, treatment: Treatment, context: Context) -> pl.Series:
-    networks = _addresses(frame, treatment.inputs[0])
-    return _only(networks, pseudonymise(pl.col("network"), NETWORK_DOMAIN, context.key))
+def _pseudonymise_network(job: _Job, treatment: Treatment) -> pl.Series:
+    return job.select(pseudonymise(pl.col(treatment.inputs[0]), NETWORK, job.context.key))
 
 
-def _pseudonymise_visitor(frame: pl.DataFrame, treatment: Treatment, context: Context) -> pl.Series:
-    """The device, else the member, else address and agent under a token that changes with the event's date."""
+def _pseudonymise_visitor(job: _Job, treatment: Treatment) -> pl.Series:
+    """The device, else the member, else address and agent under a token that changes with the event's date.
+
+    Where all of them are missing, everybody of a date is one visitor: too few, never too many.
+    """
     available = set(treatment.inputs)
     choices = [
-        pseudonymise(pl.col(f"{domain}_id"), domain, context.key)
-        for domain in ("device", "user")
-        if f"{domain}_id" in available
+        pseudonymise(pl.col(name), PERSON_COLUMNS[name], job.context.key)
+        for name in ("device_id", "user_id")
+        if name in available
     ]
     if "client_ip" in available:
-        agent = pl.col("user_agent").fill_null("")
-        passing = pl.concat_str([pl.col("event_date").cast(pl.String), pl.col("client_ip"), agent], separator="\x1f")
-        choices.append(pseudonymise(passing, VISITOR_DOMAIN, context.key))
-    return _only(frame, pl.coalesce(choices))
+        address = canonicalise(pl.col("client_ip"), ADDRESS)
+        agent = pl.col("user_agent") if "user_agent" in available else pl.lit(None, dtype=pl.String)
+        choices.append(pseudonymise(_join_on_date(address, agent), VISITOR, job.context.key))
+    return job.select(pl.coalesce(choices))
 
 
-def _sketch_people(frame: pl.DataFrame, treatment: Treatment, context: Context) -> pl.Series:
+def _sketch_people(job: _Job, treatment: Treatment) -> pl.Series:
+    """A bucket for each date, person and term as it is stored, so that no spelling of either makes one person two."""
     term, *people = treatment.inputs
-    person = pl.coalesce([pl.col(name) for name in people]).fill_null("")
-    message = pl.concat_str([pl.col("event_date").cast(pl.String), pl.col(term), person], separator="\x1f")
-    return _only(frame, sketch(message, treatment.options["buckets"], context.key).cast(pl.Int32))
+    person = pl.coalesce([_spell_person(name) for name in people])
+    message = _join_on_date(person, pl.lit(_store_term(job, term)))
+    return job.select(sketch(message, treatment.options["buckets"], job.context.key).cast(pl.Int32))
 
 
-def _reduce_user_agent(frame: pl.DataFrame, treatment: Treatment, context: Context) -> pl.Series:
-    return _agents(frame[treatment.inputs[0]], context.vocabulary.bots)[treatment.options["part"]]
+def _spell_person(name: str) -> pl.Expr:
+    spelled = canonicalise(pl.col(name), PERSON_COLUMNS[name])
+    return spelled.str.head(HOUSEHOLD_DIGITS) if PERSON_COLUMNS[name] == ADDRESS else spelled
 
 
-def _reduce_language(frame: pl.DataFrame, treatment: Treatment, _: Context) -> pl.Series:
-    return _map_distinct(frame[treatment.inputs[0]], lambda values: reduce_languages(values).to_frame("language"))[
-        "language"
-    ]
+def _store_term(job: _Job, name: str) -> pl.Series:
+    """The column as another treatment of this job scrubs it, else as it came."""
+    scrubs = (item for item in job.treatments if item.kind == "scrub" and item.inputs == (name,))
+    scrub = next(scrubs, None)
+    return job.frame[name] if scrub is None else _scrub(job, scrub)
 
 
-def _reduce_referrer(frame: pl.DataFrame, treatment: Treatment, context: Context) -> pl.Series:
-    words = context.vocabulary
-    reduced = _map_distinct(
-        frame[treatment.inputs[0]],
-        lambda values: reduce_referrers(values, words.referrers, words.internal_hosts),
+def _join_on_date(*parts: pl.Expr) -> pl.Expr:
+    date = pl.col("event_date").cast(pl.String)
+    return pl.concat_str([date, *(part.fill_null("") for part in parts)], separator=BETWEEN)
+
+
+def _reduce_user_agent(job: _Job, treatment: Treatment) -> pl.Series:
+    from anonymization.user_agent import reduce_user_agents  # noqa: PLC0415 - compiles a thousand patterns
+
+    name, bots = treatment.inputs[0], job.context.vocabulary.bots
+    reduced = job.remember(
+        lambda: map_distinct(job.frame[name], lambda agents: reduce_user_agents(agents, bots)), treatment.kind, name
     )
-    return reduced[treatment.options["part"]]
+    return reduced[str(treatment.options["part"])]
 
 
-def _template_url(frame: pl.DataFrame, treatment: Treatment, context: Context) -> pl.Series:
-    return template_urls(frame[treatment.inputs[0]], context.vocabulary.routes)[treatment.options["part"]]
+def _reduce_language(job: _Job, treatment: Treatment) -> pl.Series:
+    return map_distinct(job.frame[treatment.inputs[0]], reduce_languages)["language"]
 
 
-def _scrub(frame: pl.DataFrame, treatment: Treatment, context: Context) -> pl.Series:
-    scrubber = _scrubber(context.vocabulary.identifier_patterns)
-    entities = treatment.options["entities"]
-    return _map_distinct(frame[treatment.inputs[0]], lambda values: scrubber.scrub(values, entities).to_frame("text"))[
-        "text"
-    ]
+def _reduce_referrer(job: _Job, treatment: Treatment) -> pl.Series:
+    name, words = treatment.inputs[0], job.context.vocabulary
+    reduced = job.remember(
+        lambda: map_distinct(
+            job.frame[name], lambda values: reduce_referrers(values, words.referrers, words.internal_hosts)
+        ),
+        treatment.kind,
+        name,
+    )
+    return reduced[str(treatment.options["part"])]
+
+
+def _template_url(job: _Job, treatment: Treatment) -> pl.Series:
+    name, routes = treatment.inputs[0], job.context.vocabulary.routes
+    reduced = job.remember(lambda: template_urls(job.frame[name], routes), treatment.kind, name)
+    return reduced[str(treatment.options["part"])]
+
+
+def _scrub(job: _Job, treatment: Treatment) -> pl.Series:
+    name, entities = treatment.inputs[0], tuple(treatment.options["entities"])
+    scrubber = _scrubber(job.context.vocabulary.identifier_patterns)
+    reduced = job.remember(
+        lambda: map_distinct(job.frame[name], lambda texts: scrubber.scrub(texts, entities).to_frame()),
+        treatment.kind,
+        name,
+        *entities,
+    )
+    return reduced["text"]
 
 
 @cache
@@ -154,29 +208,7 @@ def _scrubber(identifier_patterns: tuple[tuple[str, str], ...]) -> TextScrubber:
     return build_scrubber(identifier_patterns)
 
 
-def _agents(agents: pl.Series, bots: tuple[tuple[str, str], ...]) -> pl.DataFrame:
-    from anonymization.user_agent import reduce_user_agents  # noqa: PLC0415 - compiles a thousand patterns
-
-    return _map_distinct(agents, lambda values: reduce_user_agents(values, bots))
-
-
-def _addresses(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    return _map_distinct(frame[name], canonicalise_addresses)
-
-
-def _map_distinct(values: pl.Series, function: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:
-    """Apply a function to the distinct values only, and give every row its result."""
-    column = values.rename("_value").to_frame()
-    distinct = column.unique(maintain_order=True)
-    mapped = pl.concat([distinct, function(distinct["_value"])], how="horizontal")
-    return column.join(mapped, on="_value", how="left", nulls_equal=True, maintain_order="left").drop("_value")
-
-
-def _only(frame: pl.DataFrame, expression: pl.Expr) -> pl.Series:
-    return frame.select(expression.alias("_result"))["_result"]
-
-
-TREATMENTS: Mapping[str, Callable[[pl.DataFrame, Treatment, Context], pl.Series]] = {
+TREATMENTS: Mapping[str, Callable[[_Job, Treatment], pl.Series]] = {
     "keep": _keep,
     "keep_listed": _keep_listed,
     "keep_pattern": _keep_pattern,

@@ -6,32 +6,42 @@ import re
 
 import polars as pl
 
-LANGUAGES = frozenset(
-    "ar bn cs da de el en es fa fi fil fr he hi hu id it ja ko ms my nb nl no pl pt ro ru sv th tr uk ur vi zh".split()
-)
-OTHER = "(other)"
-QUALITY = re.compile(r"^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$")
+OTHER, ANY = "(other)", "*"
+LISTED = """
+ar bn cs da de el en es fa fi fil fr he hi hu id it ja ko ms my nb nl no pl pt ro ru sv th tr uk ur vi zh
+"""
+LANGUAGES = frozenset(LISTED.split())
+MAXIMUM_LENGTH = 200
+QUALITY = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
-def reduce_languages(headers: pl.Series) -> pl.Series:
-    """The preferred primary subtag of each distinct header, by quality; null when absent, (other) when unlisted."""
-    return pl.Series([_reduce(header) for header in headers.to_list()], dtype=pl.String)
+def reduce_languages(headers: pl.Series) -> pl.DataFrame:
+    """Column language of distinct headers, aligned with the input: the preferred primary subtag.
+
+    The highest quality wins, of equals the first (RFC 9110, 12.5.4); a range whose quality cannot be read is left out.
+    Null when no language is preferred, (other) when the preferred one is not on the list.
+    """
+    return pl.DataFrame({"language": [_reduce(header) for header in headers.to_list()]}, schema={"language": pl.String})
 
 
 def _reduce(header: str | None) -> str | None:
-    if not header or header in {"-", "*"}:
+    if header is None or not header.strip() or header.strip() == "-":
         return None
-    ranked = [_ranked(part) for part in header[:200].split(",")]
-    quality, subtag = max(ranked, key=lambda item: item[0])
-    if quality <= 0 or subtag == "*":
+    ranges = header[:MAXIMUM_LENGTH].split(",")
+    if len(header) > MAXIMUM_LENGTH:
+        ranges.pop()  # cut within a range, whose quality is therefore unknown
+    quality, subtag = max((_rank(part) for part in ranges), key=lambda item: item[0], default=(0.0, ANY))
+    if quality <= 0 or subtag == ANY:
         return None
     return subtag if subtag in LANGUAGES else OTHER
 
 
-def _ranked(part: str) -> tuple[float, str]:
-    tag, _, parameter = (piece.strip() for piece in part.strip().partition(";"))
-    quality = QUALITY.match(parameter.replace(" ", ""))
-    subtag = re.split(r"[-_]", tag.lower(), maxsplit=1)[0]
-    if parameter and not quality:
+def _rank(part: str) -> tuple[float, str]:
+    tag, _, parameter = part.partition(";")
+    subtag = re.split(r"[-_]", tag.strip().lower(), maxsplit=1)[0]
+    if not subtag:
         return 0.0, subtag
-    return (float(quality.group(1)) if quality else 1.0), subtag
+    if not parameter.strip():
+        return 1.0, subtag
+    quality = QUALITY.fullmatch(parameter.replace(" ", "").lower())
+    return (float(quality[1]) if quality else 0.0), subtag

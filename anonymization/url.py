@@ -39,13 +39,14 @@ def template_urls(urls: pl.Series, routes: Sequence[Route]) -> pl.DataFrame:
         matches = pl.col("path").str.contains(candidate.pattern)
         route = pl.when(matches).then(pl.lit(candidate.template)).otherwise(route)
         group = pl.when(matches).then(pl.lit(candidate.group)).otherwise(group)
-    return urls.alias("url").to_frame().select(path=path).select(route=route, group=group)
+    return urls.alias("url").to_frame().with_columns(path=path).with_columns(route=route, group=group)["route", "group"]
 
 
 def reduce_referrers(referrers: pl.Series, known: Sequence[Referrer], internal_hosts: Sequence[str]) -> pl.DataFrame:
-    """Columns channel and source of distinct referrers, aligned with the input; hosts that nobody listed are (other)."""
+    """Columns channel and source of distinct referrers, aligned with the input; an unlisted host is (other)."""
     compiled = [(re.compile(item.pattern), item) for item in known]
-    rows = [_reduce(referrer, compiled, frozenset(internal_hosts)) for referrer in referrers.to_list()]
+    internal = frozenset(host.lower() for host in internal_hosts)
+    rows = [_reduce(referrer, compiled, internal) for referrer in referrers.to_list()]
     return pl.DataFrame(rows, schema={"channel": pl.String, "source": pl.String}, orient="row")
 
 
@@ -65,9 +66,10 @@ def _reduce(
 
 def _host(referrer: str | None) -> str | None:
     """The lower-case host, None for no referrer, and the empty text for one that cannot be read."""
-    if not referrer or referrer == "-":
+    text = (referrer or "").strip()
+    if text in {"", "-"}:
         return None
     try:
-        return (urlsplit(referrer).hostname or "").lower()
+        return (urlsplit(text).hostname or "").removesuffix(".")
     except ValueError:
         return ""

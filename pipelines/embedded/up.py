@@ -16,8 +16,7 @@ from pipelines.settings import load_settings
 
 def run_until_interrupted(config: AirflowConfig) -> None:
     """Start Airflow, say where it is, and stay."""
-    typer.echo("Starting Airflow…")
-    with suppress(KeyboardInterrupt), EmbeddedAirflow(config) as airflow:
+    with suppress(KeyboardInterrupt), EmbeddedAirflow(config, announce=typer.echo) as airflow:
         typer.echo(f"Airflow is at {config.url}, for the users {' and '.join(ROLES)}")
         typer.echo(f"their passwords are in {passwords_file(config.home)}")
         typer.echo("Ctrl-C ends it")

@@ -186,7 +186,7 @@ def test_up_says_where_to_log_in_and_ends_at_an_interrupt(first_start: FirstStar
     assert first_start.config.url in first_start.output
     assert "engineer and compliance-officer" in first_start.output
     assert str(first_start.config.home / "passwords.json") in first_start.output
-    assert first_start.output.endswith("Airflow has ended\n")
+    assert first_start.output.endswith("ending every process\n")
 
 
 def test_approval_carries_the_name_of_the_assigned_officer_and_refuses_others(airflow: EmbeddedAirflow):
