@@ -28,7 +28,7 @@ from pipelines import orchestration
     tags=["privacy"],
 )
 def audit_residue() -> None:
-    task(orchestration.audit_residue, show_return_value_in_logs=False)()
+    task(show_return_value_in_logs=False)(orchestration.audit_residue)()
 
 
 audit_residue()

@@ -28,11 +28,8 @@ from pipelines import orchestration
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
 )
 def build_marts() -> None:
-    task(
-        orchestration.build_marts,
-        outlets=orchestration.MART_ASSETS,
-        pool="warehouse_writer",
-        show_return_value_in_logs=False,
+    task(outlets=orchestration.MART_ASSETS, pool="warehouse_writer", show_return_value_in_logs=False)(
+        orchestration.build_marts
     )()
 
 

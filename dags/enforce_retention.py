@@ -28,7 +28,7 @@ from pipelines import orchestration
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
 )
 def enforce_retention() -> None:
-    task(orchestration.enforce_retention, show_return_value_in_logs=False)()
+    task(show_return_value_in_logs=False)(orchestration.enforce_retention)()
 
 
 enforce_retention()

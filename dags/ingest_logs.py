@@ -29,15 +29,15 @@ from pipelines import orchestration
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
 )
 def ingest_logs() -> None:
-    accounts = task(orchestration.ingest_accounts, show_return_value_in_logs=False)()
-    batches = task(orchestration.list_batches, show_return_value_in_logs=False)()
-    ingested = task(orchestration.ingest_batch, show_return_value_in_logs=False).expand(paths=batches)
+    accounts = task(show_return_value_in_logs=False)(orchestration.ingest_accounts)()
+    batches = task(show_return_value_in_logs=False)(orchestration.list_batches)()
+    ingested = task(show_return_value_in_logs=False)(orchestration.ingest_batch).expand(paths=batches)
 
     @task(outlets=orchestration.LAKE_ASSETS, trigger_rule="none_failed")
     def publish_assets() -> None:
         """Tell the DAGs that wait for the lake."""
 
-    held = task(orchestration.report_held_files, retries=0)()
+    held = task(retries=0)(orchestration.report_held_files)()
     accounts >> batches
     ingested >> publish_assets() >> held
 

@@ -37,8 +37,8 @@ COMPLIANCE = {"id": "compliance-officer", "name": "compliance-officer"}
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
 )
 def propagate_deletions() -> None:
-    accepted = task(orchestration.accept_requests, show_return_value_in_logs=False)()
-    plan = task.short_circuit(orchestration.plan_deletions, show_return_value_in_logs=False)()
+    accepted = task(show_return_value_in_logs=False)(orchestration.accept_requests)()
+    plan = task.short_circuit(show_return_value_in_logs=False)(orchestration.plan_deletions)()
     approve = ApprovalOperator(
         task_id="approve",
         subject=f"Deletion plan {{{{ {PLAN}['digest'] }}}}",
@@ -46,15 +46,11 @@ def propagate_deletions() -> None:
         assigned_users=[COMPLIANCE],
         retries=0,
     )
-    carried_out = task(
-        orchestration.carry_out_plan,
-        pool="warehouse_writer",
-        show_return_value_in_logs=False,
-    )(plan, approve.output)
-    certified = task(
-        orchestration.certify_deletions,
-        outlets=[orchestration.CERTIFICATES],
-        show_return_value_in_logs=False,
+    carried_out = task(pool="warehouse_writer", show_return_value_in_logs=False)(orchestration.carry_out_plan)(
+        plan, approve.output
+    )
+    certified = task(outlets=[orchestration.CERTIFICATES], show_return_value_in_logs=False)(
+        orchestration.certify_deletions
     )(plan)
     accepted >> plan >> approve >> carried_out >> certified
 
