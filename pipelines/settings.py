@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.errors import ConfigurationError, HomeUnwritableError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = ("access", "devices", "searches", "surveys", "accounts", "requests")
+MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +70,41 @@ class Settings:
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from TOKUMEI_ variables; ConfigurationError names a variable that cannot be used."""
-    home = Path(environment.get("TOKUMEI_HOME", ".tokumei")).absolute()
-    port = environment.get("TOKUMEI_AIRFLOW_PORT", "18080")
-    if not port.isdigit():
-        raise ConfigurationError("TOKUMEI_AIRFLOW_PORT is not a port number", hint="set it to a number such as 18080")
+    """Settings from TOKUMEI_ variables, empty ones being as good as none; ConfigurationError names an unusable one."""
+    given = {name: value for name, value in environment.items() if value}
+    home = Path(given.get("TOKUMEI_HOME", ".tokumei")).absolute()
     return Settings(
         home=home,
-        control_url=environment.get("TOKUMEI_CONTROL_URL", f"sqlite:///{home}/control.db"),
-        lake_uri=environment.get("TOKUMEI_LAKE_URI", f"{home}/lake"),
-        contracts=Path(environment.get("TOKUMEI_CONTRACTS", REPOSITORY / "data_contracts")),
-        sql=Path(environment.get("TOKUMEI_SQL", REPOSITORY / "sql")),
-        timezone=environment.get("TOKUMEI_TIMEZONE", "Asia/Tokyo"),
-        memory_limit=environment.get("TOKUMEI_MEMORY_LIMIT", "2GB"),
-        airflow_port=int(port),
-        canaries=environment.get("TOKUMEI_CANARIES", ""),
+        control_url=given.get("TOKUMEI_CONTROL_URL", f"sqlite:///{home}/control.db"),
+        lake_uri=given.get("TOKUMEI_LAKE_URI", f"{home}/lake"),
+        contracts=Path(given.get("TOKUMEI_CONTRACTS", REPOSITORY / "data_contracts")),
+        sql=Path(given.get("TOKUMEI_SQL", REPOSITORY / "sql")),
+        timezone=_read_timezone(given.get("TOKUMEI_TIMEZONE", "Asia/Tokyo")),
+        memory_limit=_read_memory(given.get("TOKUMEI_MEMORY_LIMIT", "2GB")),
+        airflow_port=_read_port(given.get("TOKUMEI_AIRFLOW_PORT", "18080")),
+        canaries=given.get("TOKUMEI_CANARIES", ""),
     )
+
+
+def _read_timezone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(
+            "TOKUMEI_TIMEZONE is not a time zone", hint="set it to a name such as Asia/Tokyo"
+        ) from None
+
+
+def _read_memory(amount: str) -> str:
+    if not MEMORY.fullmatch(amount):
+        raise ConfigurationError("TOKUMEI_MEMORY_LIMIT is not an amount of memory", hint="set it to one such as 2GB")
+    return amount
+
+
+def _read_port(number: str) -> int:
+    if not (number.isascii() and number.isdigit() and 0 < int(number) < 2**16):
+        raise ConfigurationError("TOKUMEI_AIRFLOW_PORT is not a port number", hint="set it to a number such as 18080")
+    return int(number)
 
 
 def setting_names() -> tuple[str, ...]:
@@ -99,9 +121,8 @@ def prepare_home(settings: Settings) -> None:
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for directory in directories:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = settings.home / ".writable"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=settings.home):
+            pass
     except OSError as error:
         raise HomeUnwritableError(
             f"TOKUMEI_HOME {settings.home} cannot be written ({error.strerror})",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
 from pipelines.control.ledger import deliveries, touched_dates, transaction
 
+COUNTED = ("read", "accepted", "rejected", "duplicate", "suppressed")
+REASON_LENGTH = 1000
 ACCOUNT_SCHEMA = pl.Schema(
     {
         "received_date": pl.Date(),
@@ -51,7 +54,10 @@ class LineCounts:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One arrival of one file. state: committed, duplicate or held; reason says why it is held."""
+    """One arrival of one file. state: committed, duplicate or held.
+
+    file_name: relative to the source's directory in landing. reason: why it is held. settled: its landing file is gone.
+    """
 
     content_digest: str
     source: str
@@ -62,42 +68,71 @@ class Delivery:
     counts: LineCounts
     event_dates: tuple[date, ...] = ()
     reason: str | None = None
+    settled: bool = False
 
 
-def record_delivery(engine: sa.Engine, delivery: Delivery) -> None:
-    """Enter one delivery, in place of any earlier hold of the same content, and the event dates it touched.
-
-    Content that another run committed meanwhile is not entered as committed twice.
-    """
-    counts = delivery.counts
+def find_deliveries(engine: sa.Engine, source: str, content_digest: str) -> tuple[Delivery, ...]:
+    """Every delivery of one content so far, whatever its names, oldest first; without event dates."""
+    query = sa.select(deliveries).where(_is_of(source, content_digest)).order_by(deliveries.c.delivery_id)
     with transaction(engine) as connection:
-        if delivery.state == "committed" and _is_committed(connection, delivery.content_digest):
-            return
-        held = (deliveries.c.content_digest == delivery.content_digest) & (deliveries.c.state == "held")
-        connection.execute(sa.delete(deliveries).where(held))
-        connection.execute(
-            sa.insert(deliveries).values(
-                content_digest=delivery.content_digest,
-                source=delivery.source,
-                file_name=delivery.file_name,
-                state=delivery.state,
-                settled=delivery.state == "held",
-                reason=delivery.reason,
-                received_at=delivery.received_at,
-                received_date=delivery.received_date,
-                read_count=counts.read,
-                accepted_count=counts.accepted,
-                rejected_count=counts.rejected,
-                duplicate_count=counts.duplicate,
-                suppressed_count=counts.suppressed,
-            ),
-        )
+        return tuple(_read_delivery(row) for row in connection.execute(query))
+
+
+def _read_delivery(row: sa.Row[Any]) -> Delivery:
+    return Delivery(
+        content_digest=row.content_digest,
+        source=row.source,
+        file_name=row.file_name,
+        state=row.state,
+        received_at=row.received_at,
+        received_date=row.received_date,
+        counts=LineCounts(*(getattr(row, f"{name}_count") for name in COUNTED)),
+        reason=row.reason,
+        settled=row.settled,
+    )
+
+
+def record_delivery(engine: sa.Engine, delivery: Delivery) -> bool:
+    """Enter one delivery, in place of any earlier hold of the file or its content, and the event dates it touched.
+
+    False, with nothing entered, when another run entered the same content as committed meanwhile.
+    """
+    with transaction(engine) as connection:
+        if delivery.state == "committed" and _is_committed(connection, delivery):
+            return False
+        held = deliveries.c.state == "held"
+        same = _is_of(delivery.source, delivery.content_digest) | _is_named(delivery.source, delivery.file_name)
+        connection.execute(sa.delete(deliveries).where(held & same))
+        connection.execute(sa.insert(deliveries).values(_write_delivery(delivery)))
         if delivery.state == "committed":
             _touch(connection, delivery)
+    return True
 
 
-def _is_committed(connection: sa.Connection, content_digest: str) -> bool:
-    matches = (deliveries.c.content_digest == content_digest) & (deliveries.c.state == "committed")
+def _write_delivery(delivery: Delivery) -> dict[str, Any]:
+    counts = {f"{name}_count": getattr(delivery.counts, name) for name in COUNTED}
+    return counts | {
+        "content_digest": delivery.content_digest,
+        "source": delivery.source,
+        "file_name": delivery.file_name,
+        "state": delivery.state,
+        "settled": delivery.settled,
+        "reason": delivery.reason and delivery.reason[:REASON_LENGTH],
+        "received_at": delivery.received_at,
+        "received_date": delivery.received_date,
+    }
+
+
+def _is_of(source: str, content_digest: str) -> sa.ColumnElement[bool]:
+    return (deliveries.c.source == source) & (deliveries.c.content_digest == content_digest)
+
+
+def _is_named(source: str, file_name: str) -> sa.ColumnElement[bool]:
+    return (deliveries.c.source == source) & (deliveries.c.file_name == file_name)
+
+
+def _is_committed(connection: sa.Connection, delivery: Delivery) -> bool:
+    matches = _is_of(delivery.source, delivery.content_digest) & (deliveries.c.state == "committed")
     return connection.execute(sa.select(deliveries.c.delivery_id).where(matches)).first() is not None
 
 
@@ -111,32 +146,26 @@ def _touch(connection: sa.Connection, delivery: Delivery) -> None:
         connection.execute(sa.insert(touched_dates), rows)
 
 
-def settle_delivery(engine: sa.Engine, content_digest: str, file_name: str) -> None:
-    """Note that the landing file of a delivery is gone."""
-    matches = (deliveries.c.content_digest == content_digest) & (deliveries.c.file_name == file_name)
+def settle_file(engine: sa.Engine, source: str, file_name: str) -> None:
+    """Note that a landing file is gone: what was entered of it is done with, and a hold on it is lifted."""
+    named = _is_named(source, file_name)
     with transaction(engine) as connection:
-        connection.execute(sa.update(deliveries).where(matches).values(settled=True))
+        connection.execute(sa.delete(deliveries).where(named & (deliveries.c.state == "held")))
+        connection.execute(sa.update(deliveries).where(named).values(settled=True))
 
 
-def is_unsettled(engine: sa.Engine, content_digest: str, file_name: str) -> bool:
-    """True when this very delivery was entered but its landing file was not yet removed."""
-    query = sa.select(sa.literal(1)).where(
-        (deliveries.c.content_digest == content_digest)
-        & (deliveries.c.file_name == file_name)
-        & deliveries.c.settled.is_(False),
-    )
+def unsettled_files(engine: sa.Engine) -> tuple[tuple[str, str], ...]:
+    """Source and name of each file that was entered, or held, and was still in landing then."""
+    query = sa.select(deliveries.c.source, deliveries.c.file_name).where(deliveries.c.settled.is_(False)).distinct()
     with transaction(engine) as connection:
-        return connection.execute(query).first() is not None
+        return tuple((row.source, row.file_name) for row in connection.execute(query))
 
 
-def find_committed(engine: sa.Engine, content_digest: str) -> LineCounts | None:
-    """The counts of content that was ingested before, under whatever name."""
-    query = sa.select(deliveries.c.read_count).where(
-        (deliveries.c.content_digest == content_digest) & (deliveries.c.state == "committed"),
-    )
+def was_entered(engine: sa.Engine, source: str, file_name: str) -> bool:
+    """True when a file of this name was taken in before."""
+    taken = _is_named(source, file_name) & (deliveries.c.state != "held")
     with transaction(engine) as connection:
-        found = connection.execute(query).first()
-    return None if found is None else LineCounts(read=found.read_count)
+        return connection.execute(sa.select(deliveries.c.delivery_id).where(taken)).first() is not None
 
 
 def unbuilt_dates(engine: sa.Engine) -> tuple[date, ...]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 
-from pipelines.errors import StorageBusyError
+from pipelines.errors import ConfigurationError, StorageBusyError
 
 metadata = sa.MetaData()
 
@@ -35,10 +35,10 @@ deliveries = sa.Table(
     sa.Column("delivery_id", sa.Integer, primary_key=True),
     sa.Column("content_digest", sa.String(64), nullable=False, index=True),
     sa.Column("source", sa.String(32), nullable=False),
-    sa.Column("file_name", sa.String(255), nullable=False),
+    sa.Column("file_name", sa.String(1024), nullable=False),  # relative to landing/<source>
     sa.Column("state", sa.String(16), nullable=False),  # committed | duplicate | held
-    sa.Column("settled", sa.Boolean, nullable=False),  # the landing file is gone, or is meant to stay
-    sa.Column("reason", sa.String(500)),
+    sa.Column("settled", sa.Boolean, nullable=False),  # the landing file is gone
+    sa.Column("reason", sa.String(1000)),
     sa.Column("received_at", Instant, nullable=False),
     sa.Column("received_date", sa.Date, nullable=False),
     sa.Column("read_count", sa.BigInteger, nullable=False),
@@ -50,6 +50,7 @@ deliveries = sa.Table(
 
 sa.Index(
     "one_commit_per_content",
+    deliveries.c.source,
     deliveries.c.content_digest,
     unique=True,
     sqlite_where=deliveries.c.state == "committed",
@@ -124,12 +125,21 @@ plans = sa.Table(
 
 
 def open_ledger(url: str) -> sa.Engine:
-    """Connect to the ledger and create what is missing; safe to call at the start of every step."""
-    parsed = make_url(url)
-    engine = sa.create_engine(parsed, connect_args=_connect_arguments(parsed))
+    """Connect to the ledger and create what is missing; safe to call at the start of every step, by many at once."""
+    try:
+        parsed = make_url(url)
+        # Statements in errors and logs come without their parameters, which may be pseudonyms.
+        engine = sa.create_engine(parsed, connect_args=_connect_arguments(parsed), hide_parameters=True)
+    except (sa.exc.ArgumentError, ImportError) as error:
+        raise ConfigurationError(
+            f"TOKUMEI_CONTROL_URL names no database that can be used here ({type(error).__name__})",
+            hint="set it to a SQLAlchemy URL, or unset it for the SQLite file below the home",
+        ) from None
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-    metadata.create_all(engine)
+        event.listen(engine, "begin", _begin_at_once)
+    with transaction(engine) as connection:
+        metadata.create_all(connection)
     return engine
 
 
@@ -138,17 +148,32 @@ def _connect_arguments(url: URL) -> dict[str, Any]:
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - the DBAPI's own type
+    connection.isolation_level = None  # its own idea of a transaction leaves out the reads before the first write
     connection.execute("PRAGMA secure_delete = ON")  # deleted pseudonyms must not stay in free pages
     connection.execute("PRAGMA journal_mode = DELETE")
     connection.execute("PRAGMA synchronous = FULL")
 
 
+def _begin_at_once(connection: sa.Connection) -> None:
+    """Lock before the first read: what a transaction has read still holds when it writes, whoever else is running."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 @contextmanager
 def transaction(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One all-or-nothing change; StorageBusyError, without the statement's values, when the database gives way."""
+    """One all-or-nothing change, never one inside another; errors come without the statement and its values.
+
+    StorageBusyError when the database gives way or another run was faster, ConfigurationError when it is no ledger.
+    """
     try:
         with engine.begin() as connection:
             yield connection
-    except sa.exc.OperationalError as error:
+    except (sa.exc.OperationalError, sa.exc.IntegrityError) as error:
         name = type(error.orig).__name__
         raise StorageBusyError(f"the control ledger did not answer ({name})", hint="run the step again") from None
+    except sa.exc.DBAPIError as error:
+        name = type(error.orig).__name__
+        raise ConfigurationError(
+            f"the control ledger cannot be used ({name})",
+            hint="check TOKUMEI_CONTROL_URL, or restore it from its backup",
+        ) from None

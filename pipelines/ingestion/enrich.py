@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from anonymization.columns import Context, Vocabulary, treat_columns
-from anonymization.keyring import Keyring
+from anonymization.keyring import Key, Keyring
 from anonymization.operators import pseudonymise
-from anonymization.url import Referrer, Route
+from anonymization.url import Referrer, Route, template_urls
 from pipelines.contracts.derive import polars_schema, treatments
 from pipelines.contracts.model import Contract
 
@@ -40,20 +40,31 @@ def read_vocabulary(contract: Contract) -> Vocabulary:
             Referrer(item["pattern"], item["channel"], item["source"]) for item in words.get("referrers", ())
         ),
         internal_hosts=tuple(words.get("internalHosts", ())),
-        identifier_patterns=tuple(
-            (item["entity"], item["pattern"]) for item in words.get("identifierPatterns", ())
-        ),
+        identifier_patterns=tuple((item["entity"], item["pattern"]) for item in words.get("identifierPatterns", ())),
     )
 
 
 def build_rows(raw: pl.DataFrame, table: Contract, batch: Batch) -> pl.DataFrame:
     """The rows of one lake table that raw rows give, exactly in the table's schema."""
-    if table.name == "identity_links":
-        rows = _link_identities(raw, batch)
-    else:
-        rows = _treat(raw, table, batch)
-    rows = SELECTIONS.get(table.name, _keep_all)(rows)
-    return add_bucket(rows, table).select(pl.col(name).cast(kind) for name, kind in polars_schema(table).items())
+    selected = SELECTIONS.get(table.name, _keep_all)(raw, batch.vocabulary)
+    rows = BUILDERS.get(table.name, _treat)(selected, table, batch)
+    shown = add_bucket(rows, table).with_columns(_withhold_overlong(table))
+    return shown.select(pl.col(name).cast(kind) for name, kind in polars_schema(table).items())
+
+
+def _withhold_overlong(table: Contract) -> list[pl.Expr]:
+    """Texts beyond their column's limit as null, so that one of them does not hold a whole file at the gate."""
+    limits = {column.name: column.limits["maxLength"] for column in table.columns if "maxLength" in column.limits}
+    return [pl.when(pl.col(name).str.len_chars() <= limit).then(pl.col(name)) for name, limit in limits.items()]
+
+
+def _keep_all(raw: pl.DataFrame, _: Vocabulary) -> pl.DataFrame:
+    return raw
+
+
+def _keep_security_relevant(raw: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
+    groups = template_urls(raw["url"], vocabulary.routes)["group"]
+    return raw.filter(groups.is_in(SENSITIVE_GROUPS) | (pl.col("status_code") >= 400))
 
 
 def _treat(raw: pl.DataFrame, table: Contract, batch: Batch) -> pl.DataFrame:
@@ -79,8 +90,8 @@ def _derive_security_events(rows: pl.DataFrame, _: Vocabulary) -> pl.DataFrame:
     return rows.with_columns(is_login_failure=refused & (pl.col("page_group") == "login"))
 
 
-def _link_identities(raw: pl.DataFrame, batch: Batch) -> pl.DataFrame:
-    """Each member with each device once a file, under every purpose whose pseudonyms a deletion must reach."""
+def _link_identities(raw: pl.DataFrame, _: Contract, batch: Batch) -> pl.DataFrame:
+    """Each member with each device, under every purpose whose pseudonyms a deletion must reach."""
     together = raw.drop_nulls(["user_id", "device_id"]).group_by("user_id", "device_id").agg(pl.col("event_date").min())
     linked = []
     for purpose in LINK_PURPOSES:
@@ -93,17 +104,16 @@ def _link_identities(raw: pl.DataFrame, batch: Batch) -> pl.DataFrame:
                 purpose=pl.lit(purpose),
                 key_id=pl.lit(key.id),
                 file_id=pl.lit(batch.file_id),
-            ).sort("user_pseudonym", "device_pseudonym"),  # so that row order joins no purpose to another
+            ),
         )
     return pl.concat(linked)
 
 
-def _keep_all(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows
-
-
-def _keep_security_relevant(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.filter(pl.col("page_group").is_in(SENSITIVE_GROUPS) | (pl.col("status_code") >= 400))
+def unite_links(rows: pl.DataFrame) -> pl.DataFrame:
+    """Each link of a file once, on its first day, in an order that joins no purpose to another."""
+    pair = [name for name in rows.columns if name != "event_date"]
+    united = rows.group_by(pair).agg(pl.col("event_date").min())
+    return united.select(rows.columns).sort("purpose", "user_pseudonym", "device_pseudonym")
 
 
 def add_bucket(rows: pl.DataFrame, table: Contract) -> pl.DataFrame:
@@ -115,7 +125,7 @@ def add_bucket(rows: pl.DataFrame, table: Contract) -> pl.DataFrame:
 
 
 def withhold_rare_terms(rows: pl.DataFrame, minimum_people: int) -> pl.DataFrame:
-    """Null every term that too few people typed on its day within the file, and put rows in an order that tells nothing.
+    """Null every term that too few people typed on its day within the file; the order of rows then tells nothing.
 
     People are counted by distinct sketch buckets, which never counts too many.
     """
@@ -133,19 +143,24 @@ def suppress_lines(
     kept = raw
     for key in keyring.live("membership"):
         if "user_id" in raw.columns and len(users):
-            user = pseudonymise(pl.col("user_id"), "user", key)
-            kept = kept.filter(~user.is_in(users.implode()).fill_null(value=False))
+            kept = _leave_out_users(kept, users, key)
         if "device_id" in raw.columns and devices.height:
-            marked = kept.with_columns(_device=pseudonymise(pl.col("device_id"), "device", key))
-            joined = marked.join(devices, left_on="_device", right_on="device", how="left", maintain_order="left")
-            is_old = (pl.col("event_at") <= pl.col("until")).fill_null(value=False)
-            kept = joined.filter(~is_old).drop("_device", "until")
+            kept = _leave_out_devices(kept, devices, key)
     return kept, raw.height - kept.height
 
 
-Derivation = Callable[[pl.DataFrame, Vocabulary], pl.DataFrame]
-DERIVATIONS: Mapping[str, Derivation] = {"page_views": _derive_page_views, "security_events": _derive_security_events}
-SELECTIONS: Mapping[str, Callable[[pl.DataFrame], pl.DataFrame]] = {"security_events": _keep_security_relevant}
+def _leave_out_users(rows: pl.DataFrame, users: pl.Series, key: Key) -> pl.DataFrame:
+    present = rows.select(pl.col("user_id").drop_nulls().unique())
+    gone = present.filter(pseudonymise(pl.col("user_id"), "user", key).is_in(users.implode()))
+    return rows.join(gone, on="user_id", how="anti", maintain_order="left")
+
+
+def _leave_out_devices(rows: pl.DataFrame, devices: pl.DataFrame, key: Key) -> pl.DataFrame:
+    present = rows.select(pl.col("device_id").drop_nulls().unique())
+    gone = present.with_columns(device=pseudonymise(pl.col("device_id"), "device", key)).join(devices, on="device")
+    marked = rows.join(gone.select("device_id", "until"), on="device_id", how="left", maintain_order="left")
+    is_old = (pl.col("event_at") <= pl.col("until")).fill_null(value=False)
+    return marked.filter(~is_old).drop("until")
 
 
 def pseudonymise_accounts(raw: pl.DataFrame, keyring: Keyring) -> pl.DataFrame:
@@ -163,3 +178,11 @@ def pseudonymise_accounts(raw: pl.DataFrame, keyring: Keyring) -> pl.DataFrame:
 def merge_rows(frames: Sequence[pl.DataFrame], table: Contract) -> pl.DataFrame:
     """Rows of several chunks as one frame in the table's schema."""
     return pl.concat([pl.DataFrame(schema=polars_schema(table)), *frames])
+
+
+Selection = Callable[[pl.DataFrame, Vocabulary], pl.DataFrame]
+Builder = Callable[[pl.DataFrame, Contract, Batch], pl.DataFrame]
+Derivation = Callable[[pl.DataFrame, Vocabulary], pl.DataFrame]
+SELECTIONS: Mapping[str, Selection] = {"security_events": _keep_security_relevant}
+BUILDERS: Mapping[str, Builder] = {"identity_links": _link_identities}
+DERIVATIONS: Mapping[str, Derivation] = {"page_views": _derive_page_views, "security_events": _derive_security_events}

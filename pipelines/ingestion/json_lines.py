@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import orjson
 import polars as pl
@@ -13,13 +15,17 @@ from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Column, Contract
 from pipelines.ingestion.reject import Reason
 
+LEAP_SECOND = re.compile(r"(T[0-9]{2}:[0-9]{2}):60")
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """How one column is read from a JSON object."""
+    """How one column is read from a JSON object. limits: minimum and maximum, either or none."""
 
-    column: Column
+    name: str
+    required: bool
     convert: Callable[[object], object]
+    limits: Mapping[str, Any] = field(hash=False)
 
 
 class UnusableValueError(Exception):
@@ -30,53 +36,51 @@ class UnusableValueError(Exception):
         self.reason = reason
 
 
-def parse_json_lines(texts: pl.Series, contract: Contract) -> tuple[pl.DataFrame, pl.Series]:
-    """A source's columns of every line, and a reason where a line cannot be used (else null), aligned."""
-    fields = [Field(column, CONVERTERS[column.physical_type]) for column in contract.columns]
+def parse_json_lines(texts: pl.Series, contract: Contract) -> tuple[pl.DataFrame, pl.Series, int]:
+    """A source's columns of every line, a reason where a line cannot be used (else null), and undeclared fields.
+
+    Columns and reasons are aligned with the lines. A field that the contract does not declare is dropped and counted.
+    """
+    fields = [_describe_field(column) for column in contract.columns]
+    declared = {column.physical_name for column in contract.columns}
     rows: list[Sequence[object]] = []
     reasons: list[str | None] = []
-    unusable = (None,) * len(fields)
+    unusable, undeclared_count = (None,) * len(fields), 0
     for text in texts.to_list():
         try:
-            rows.append(_read_object(text, fields))
+            found = _read_object(text)
+            rows.append([_read_field(found, each) for each in fields])
+            undeclared_count += 0 if declared.issuperset(found) else len(found.keys() - declared)
             reasons.append(None)
         except UnusableValueError as error:
             rows.append(unusable)
             reasons.append(error.reason.value)
     frame = pl.DataFrame(rows, schema=polars_schema(contract), orient="row")
-    return frame, pl.Series("reason", reasons, dtype=pl.String)
+    return frame, pl.Series("reason", reasons, dtype=pl.String), undeclared_count
 
 
-def count_undeclared(texts: pl.Series, contract: Contract) -> int:
-    """How many keys of a sample line no contract declares; such fields are dropped."""
-    known = {column.physical_name for column in contract.columns}
-    for text in texts.head(1).to_list():
-        try:
-            found = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return 0
-        return len(found.keys() - known) if isinstance(found, dict) else 0
-    return 0
+def _describe_field(column: Column) -> Field:
+    return Field(column.physical_name, column.required, CONVERTERS[column.physical_type], column.limits)
 
 
-def _read_object(text: str, fields: Sequence[Field]) -> tuple[object, ...]:
+def _read_object(text: str) -> Mapping[str, object]:
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
         raise UnusableValueError(Reason.MALFORMED_JSON) from None
     if not isinstance(found, dict):
         raise UnusableValueError(Reason.NOT_AN_OBJECT)
-    return tuple(_read_field(found, field) for field in fields)
+    return found
 
 
-def _read_field(found: Mapping[str, object], field: Field) -> object:
-    value = found.get(field.column.physical_name)
+def _read_field(found: Mapping[str, object], wanted: Field) -> object:
+    value = found.get(wanted.name)
     if value is None or value == "":
-        if field.column.required:
+        if wanted.required:
             raise UnusableValueError(Reason.MISSING_FIELD)
         return None
-    converted = field.convert(value)
-    limits = field.column.limits
+    converted = wanted.convert(value)
+    limits = wanted.limits
     if limits and not limits.get("minimum", converted) <= converted <= limits.get("maximum", converted):
         raise UnusableValueError(Reason.OUT_OF_RANGE)
     return converted
@@ -111,14 +115,20 @@ def _boolean(value: object) -> object:
 
 
 def _moment(value: object) -> object:
-    """A time with its offset; one without is refused, since nobody can tell which moment it means."""
+    """A time with its offset, in UTC; one without is refused, since nobody can tell which moment it means."""
+    text = str(_text(value))
     try:
-        moment = datetime.fromisoformat(str(_text(value)))
-    except ValueError:
-        raise UnusableValueError(Reason.IMPOSSIBLE_TIME) from None
-    if moment.tzinfo is None:
-        raise UnusableValueError(Reason.IMPOSSIBLE_TIME)
-    return moment
+        moment = _leap_second(text) if ":60" in text else datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise UnusableValueError(Reason.IMPOSSIBLE_TIME)
+
+
+def _leap_second(text: str) -> datetime:
+    """23:59:60 is the second before midnight's; clocks that do not know it call it midnight, and so do we."""
+    return datetime.fromisoformat(LEAP_SECOND.sub(r"\1:59", text)) + timedelta(seconds=1)
 
 
 def _day(value: object) -> object:

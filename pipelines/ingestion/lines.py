@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -10,62 +11,59 @@ from pipelines.ingestion.readers import Chunk
 from pipelines.ingestion.reject import Reason
 
 MAXIMUM_LINE_BYTES = 64 * 1024
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BLOCK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A chunk's lines in order, the rejected ones empty; reasons by index within the chunk."""
+    """A chunk's lines in order, without line ends, the unusable ones empty; reasons by index within the chunk."""
 
     texts: pl.Series
     reasons: dict[int, Reason] = field(hash=False)
 
 
 def split_lines(chunk: Chunk) -> Lines:
-    """Every line of a chunk without its line end; empty, overlong, NUL-bearing and non-UTF-8 lines are rejected."""
-    if not chunk.data:
-        return Lines(pl.Series("line", [""], dtype=pl.String), {0: Reason.FILE_CUT_OFF})
-    lines = _split_clean(chunk.data)
-    if lines is None:
-        lines = _split_carefully(chunk.data)
-    if chunk.cut_off:
-        lines.reasons[len(lines.texts) - 1] = Reason.FILE_CUT_OFF
-    return lines
+    """Every line of a chunk; empty, overlong, NUL-bearing and non-UTF-8 lines are rejected.
+
+    A line ends at a line feed, with or without a carriage return before it, or at the end of the file.
+    """
+    data = chunk.data if chunk.byte_offset else chunk.data.removeprefix(BYTE_ORDER_MARK)
+    lines = _split_clean(data)
+    return _split_carefully(data) if lines is None else lines
 
 
 def _split_clean(data: bytes) -> Lines | None:
     """The fast way, for text that is valid throughout; None when any line needs a closer look."""
     if b"\x00" in data or not _is_utf8(data):
         return None
-    texts = pl.scan_lines(data.removeprefix(b"\xef\xbb\xbf"), name="line").collect()["line"]
+    texts = pl.scan_lines(data, name="line").collect()["line"]
     if len(texts) != data.count(b"\n") + (not data.endswith(b"\n")):
         return None
     lengths = texts.str.len_bytes()
-    if (lengths.max() or 0) > MAXIMUM_LINE_BYTES:
+    if (lengths > MAXIMUM_LINE_BYTES).any():
         return None
     return Lines(texts, dict.fromkeys((lengths == 0).arg_true().to_list(), Reason.EMPTY_LINE))
 
 
 def _is_utf8(data: bytes) -> bool:
+    """Block by block, for a string of a whole chunk would take four times its bytes."""
     if data.isascii():
         return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        data.decode()
+        for start in range(0, len(data), BLOCK_BYTES):
+            decoder.decode(data[start : start + BLOCK_BYTES])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True
 
 
 def _split_carefully(data: bytes) -> Lines:
-    raw = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if raw[-1] == b"":
-        raw.pop()
-    texts, reasons = [], {}
-    for index, line in enumerate(raw):
-        text, reason = _inspect(line.removesuffix(b"\r"))
-        texts.append(text)
-        if reason:
-            reasons[index] = reason
-    return Lines(pl.Series("line", texts, dtype=pl.String), reasons)
+    inspected = [_inspect(line.removesuffix(b"\r")) for line in data.removesuffix(b"\n").split(b"\n")]
+    texts = pl.Series("line", [text for text, _ in inspected], dtype=pl.String)
+    return Lines(texts, {index: reason for index, (_, reason) in enumerate(inspected) if reason})
 
 
 def _inspect(line: bytes) -> tuple[str, Reason | None]:

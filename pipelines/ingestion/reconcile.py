@@ -1,4 +1,4 @@
-"""Every line accounted for, before anything is committed: the equation, the reject limit, and the rejects themselves."""
+"""Every line accounted for before anything is committed: the equation, the reject limit, and the rejects themselves."""
 
 from __future__ import annotations
 

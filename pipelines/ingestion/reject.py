@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import polars as pl
 
+from pipelines.ingestion.readers import Chunk
+
 SHAPE_LENGTH = 64
 MASKS = ((re.compile(r"[A-Za-z]+"), "a"), (re.compile(r"[0-9]+"), "9"), (re.compile(r"[^\x20-\x7e]+"), "?"))
 REJECT_SCHEMA = pl.Schema(
@@ -28,7 +30,6 @@ class Reason(StrEnum):
     INVALID_UTF8 = "invalid_utf8"
     NUL_BYTE = "nul_byte"
     LINE_TOO_LONG = "line_too_long"
-    FILE_CUT_OFF = "file_cut_off"
     MALFORMED_LINE = "malformed_line"
     MALFORMED_REQUEST = "malformed_request"
     MALFORMED_JSON = "malformed_json"
@@ -40,14 +41,14 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
 
 
-def describe_rejects(reasons: Mapping[int, Reason], data: bytes, first_line: int, byte_offset: int) -> pl.DataFrame:
+def describe_rejects(reasons: Mapping[int, Reason], chunk: Chunk) -> pl.DataFrame:
     """One row for each rejected line of a chunk, by index within it; columns as in REJECT_SCHEMA."""
     if not reasons:
         return pl.DataFrame(schema=REJECT_SCHEMA)
-    rows, start = [], 0
-    for index, line in enumerate(data.split(b"\n")):
+    rows, start = [], chunk.byte_offset
+    for index, line in enumerate(chunk.data.split(b"\n")):
         if index in reasons:
-            rows.append((first_line + index, byte_offset + start, reasons[index].value, mask_shape(line), len(line)))
+            rows.append((chunk.first_line + index, start, reasons[index].value, mask_shape(line), len(line)))
         start += len(line) + 1
     return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")
 

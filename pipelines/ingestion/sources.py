@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.contracts.model import Catalogue
+from pipelines.contracts.model import Catalogue, Contract
 from pipelines.errors import ConfigurationError
 from pipelines.ingestion.readers import Decompressed
 
@@ -18,9 +18,10 @@ UNKNOWN_FORMAT = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file in landing. format: combined, json_lines, or unknown when the contract names no such suffix."""
+    """One file in landing. name: its path below landing/<source>; format: combined, json_lines, or unknown."""
 
     source: str
+    name: str
     path: Path
     format: str
 
@@ -28,31 +29,30 @@ class SourceFile:
 def find_source_files(landing: Path, catalogue: Catalogue, sources: Sequence[str]) -> tuple[SourceFile, ...]:
     """Every file below landing/<source>, source by source in the given order, by name; hidden files are unfinished."""
     return tuple(
-        describe_file(path, catalogue, source)
+        describe_file(path, landing, catalogue.get("sources", source))
         for source in sources
         for path in sorted((landing / source).rglob("*"))
         if path.is_file() and not path.name.startswith(".")
     )
 
 
-def describe_file(path: Path, catalogue: Catalogue, source: str) -> SourceFile:
+def describe_file(path: Path, landing: Path, contract: Contract) -> SourceFile:
     """How a file is read, by its name without compression suffixes, as the source's contract says."""
     name = path.name
     for suffix in COMPRESSION_SUFFIXES:
         name = name.removesuffix(suffix)
-    formats = catalogue.get("sources", source).properties["formats"]
-    return SourceFile(source, path, formats.get(Path(name).suffix, UNKNOWN_FORMAT))
+    formats = contract.properties["formats"]
+    place = path.relative_to(landing / contract.name).as_posix()
+    return SourceFile(contract.name, place, path, formats.get(Path(name).suffix, UNKNOWN_FORMAT))
 
 
 def locate_path(path: Path, landing: Path, catalogue: Catalogue) -> SourceFile:
-    """The source file behind a path that somebody named; ConfigurationError when it lies below no source."""
-    absolute = path.absolute()
+    """The source file behind a path, there or not; ConfigurationError when the path lies below no source."""
+    absolute, below = path.parent.resolve() / path.name, landing.resolve()
     for contract in catalogue.layer("sources"):
-        if absolute.is_relative_to(landing / contract.name) and absolute.is_file():
-            return describe_file(absolute, catalogue, contract.name)
-    raise ConfigurationError(
-        f"{path.name} is not a file below {landing}/<source>", hint="move it into landing/<source> first"
-    )
+        if below / contract.name in absolute.parents:
+            return describe_file(absolute, below, contract)
+    raise ConfigurationError(f"{path.name} is not below {landing}/<source>", hint="move it into landing/<source> first")
 
 
 def digest_content(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Rows of one source file on their way into the lake: buffered, written unseen, then committed or discarded as a whole."""
+"""Rows of one source file on their way into the lake: buffered, written unseen, then committed or discarded whole."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipelines.contracts.model import Contract
-from pipelines.ingestion.enrich import merge_rows, withhold_rare_terms
+from pipelines.ingestion.enrich import merge_rows, unite_links, withhold_rare_terms
 from pipelines.lake.append import commit_parts, discard_parts, write_parts
 from pipelines.lake.layout import DataFile, Lake
 
-BUFFERED_ROWS = 1_000_000
+BUFFERED_ROWS = 500_000
+
+
+def _finish_links(rows: pl.DataFrame, _: Contract) -> pl.DataFrame:
+    return unite_links(rows)
 
 
 def _finish_searches(rows: pl.DataFrame, table: Contract) -> pl.DataFrame:
@@ -20,7 +24,8 @@ def _finish_searches(rows: pl.DataFrame, table: Contract) -> pl.DataFrame:
 
 
 # Tables whose rows can only be judged when the whole file is there, so that they are buffered to its end.
-FINISHERS: Mapping[str, Callable[[pl.DataFrame, Contract], pl.DataFrame]] = {"searches": _finish_searches}
+Finisher = Callable[[pl.DataFrame, Contract], pl.DataFrame]
+FINISHERS: Mapping[str, Finisher] = {"identity_links": _finish_links, "searches": _finish_searches}
 
 
 @dataclass(slots=True)
@@ -47,13 +52,15 @@ class TableStage:
 
     def commit(self, batch: str) -> bool:
         """Make the rows visible once; False, with nothing left behind, when this batch was committed before."""
-        if not self.parts or commit_parts(self.lake, self.table, self.parts, batch):
+        # Forgotten first: after a commit of unknown outcome no part may be discarded, for it may be live.
+        parts, self.parts = self.parts, []
+        if not parts or commit_parts(self.lake, self.table, parts, batch):
             return True
-        self.discard()
+        discard_parts(self.lake, self.table, parts)
         return False
 
     def discard(self) -> None:
         """Forget everything that is not committed."""
-        discard_parts(self.lake, self.table, self.parts)
-        self.parts.clear()
+        parts, self.parts = self.parts, []
         self.buffered.clear()
+        discard_parts(self.lake, self.table, parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -9,19 +10,21 @@ from pathlib import Path
 
 import polars as pl
 
+from anonymization.errors import AnonymizationError
 from pipelines.contracts.derive import lake_tables_of
 from pipelines.contracts.model import Contract
 from pipelines.control.deliveries import (
     Delivery,
     LineCounts,
-    find_committed,
-    is_unsettled,
+    find_deliveries,
     record_delivery,
-    settle_delivery,
+    settle_file,
+    unsettled_files,
+    was_entered,
 )
 from pipelines.control.subjects import Suppression, read_suppression, store_account_facts, suppression_version
 from pipelines.deletion.request import accept_requests
-from pipelines.errors import DataQualityError, StorageBusyError
+from pipelines.errors import ConfigurationError, DataQualityError, StorageBusyError, TokumeiError
 from pipelines.ingestion.enrich import Batch, build_rows, pseudonymise_accounts, read_vocabulary, suppress_lines
 from pipelines.ingestion.parse import ParsedLines, parse_file
 from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_usable
@@ -36,11 +39,13 @@ from pipelines.ingestion.staging import TableStage
 from pipelines.journeys.house import House
 from pipelines.quality.gate import judge
 from pipelines.quality.measure import Measurement, measure
-from pipelines.quality.rules import compile_rules
-from pipelines.telemetry import record_step
+from pipelines.quality.rules import TableRules, compile_rules
+from pipelines.telemetry import logger, record_step
 
 INGESTED_SOURCES = ("accounts", "access", "devices", "searches", "surveys")
 RESTAGE_ATTEMPTS = 5
+EXPECTED = (TokumeiError, AnonymizationError)
+UNEXPECTED = (Exception, pl.exceptions.PanicException)
 
 
 @dataclass(slots=True)
@@ -48,15 +53,18 @@ class Stage:
     """Everything that one file brings, none of it visible yet."""
 
     tables: dict[str, TableStage]
-    measurements: dict[str, Measurement] = field(default_factory=dict)
+    rules: dict[str, TableRules]
+    measurements: dict[str, Measurement]
     for_ledger: list[pl.DataFrame] = field(default_factory=list)
     counts: LineCounts = field(default_factory=LineCounts)
     dates: set[date] = field(default_factory=set)
+    undeclared_count: int = 0
     suppression_version: int = 0
 
 
 def ingest(house: House, files: Iterable[SourceFile]) -> tuple[Delivery, ...]:
     """Take in files one by one; a bad one is held and the others go on."""
+    _settle_gone_files(house)
     return tuple(delivery for file in files if (delivery := ingest_file(house, file)))
 
 
@@ -66,56 +74,99 @@ def find_files(house: House, sources: Sequence[str] = INGESTED_SOURCES) -> tuple
 
 
 def name_files(house: House, paths: Sequence[Path]) -> tuple[SourceFile, ...]:
-    """The source files behind paths that somebody named, in the order in which they are to be ingested."""
-    named = (locate_path(path, house.settings.landing, house.catalogue) for path in paths)
-    return tuple(sorted(named, key=lambda file: (INGESTED_SOURCES.index(file.source), file.path)))
+    """The source files behind paths, in the order in which they are to be ingested, without those ingested already.
+
+    ConfigurationError for a path that is not below landing, or where no file is nor was.
+    """
+    named = [locate_path(path, house.settings.landing, house.catalogue) for path in paths]
+    waiting = [file for file in named if _is_waiting(house, file)]
+    return tuple(sorted(waiting, key=lambda file: (file.source in INGESTED_SOURCES[1:], file.source, file.path)))
+
+
+def _is_waiting(house: House, file: SourceFile) -> bool:
+    if file.path.is_file():
+        return True
+    if was_entered(house.ledger, file.source, file.name):
+        return False
+    raise ConfigurationError(f"there is no file {file.source}/{file.name} in landing", hint="check its name")
+
+
+def _settle_gone_files(house: House) -> None:
+    """Finish what a crash left between removing a file and noting it; lift the hold on files that somebody took out."""
+    for source, name in unsettled_files(house.ledger):
+        if not (house.settings.landing / source / name).exists():
+            settle_file(house.ledger, source, name)
 
 
 def ingest_file(house: House, file: SourceFile) -> Delivery | None:
-    """One file, exactly once: committed, known as a duplicate, or held; None when another run took it away."""
+    """One file, exactly once: committed, known as a duplicate, or held; None when another run took it away.
+
+    StorageBusyError, with the file still in landing, for whatever else goes wrong outside of the file's own lines.
+    """
     with record_step("ingest_file", file.source) as step:
         try:
             delivery = _deliver(house, file, digest_content(file.path))
-        except FileNotFoundError:
-            return None
-        step.count(state=delivery.state, read=delivery.counts.read, accepted=delivery.counts.accepted)
-    return delivery
+        except EXPECTED:
+            raise
+        except UNEXPECTED as error:
+            if isinstance(error, FileNotFoundError) and not file.path.exists():
+                return None
+            found = _describe_error(error)
+        else:
+            step.count(state=delivery.state, read=delivery.counts.read, accepted=delivery.counts.accepted)
+            if delivery.state != "held" and not delivery.counts.read:
+                logger.warning("tokumei: %s/%s is empty", file.source, file.name)
+            return delivery
+        # Raised out here, so that no traceback can follow the context to the first error's text.
+        raise StorageBusyError(
+            f"{file.source}/{file.name} cannot be taken in: {found}",
+            hint="it stays in landing; see to the disk and its permissions, then run ingest again",
+        )
 
 
 def _deliver(house: House, file: SourceFile, digest: str) -> Delivery:
-    if not is_unsettled(house.ledger, digest, file.path.name):
-        delivery = _take_in(house, file, digest)
-        record_delivery(house.ledger, delivery)
-    else:
-        delivery = _describe(house, file, digest, "committed", LineCounts())
+    """Take in what is new, enter it in the ledger, and only then remove the landing file."""
+    known = find_deliveries(house.ledger, file.source, digest)
+    delivery = _find_unfinished(known, file)
+    if delivery is None:
+        delivery = _take_in(house, file, digest, known)
+        if not record_delivery(house.ledger, delivery):
+            return _deliver(house, file, digest)  # another run has entered it meanwhile
     if delivery.state != "held":
         file.path.unlink(missing_ok=True)
-        settle_delivery(house.ledger, digest, file.path.name)
+        settle_file(house.ledger, file.source, file.name)
     return delivery
 
 
-def _take_in(house: House, file: SourceFile, digest: str) -> Delivery:
-    """What becomes of content that was not entered yet."""
-    earlier = find_committed(house.ledger, digest)
+def _find_unfinished(known: Iterable[Delivery], file: SourceFile) -> Delivery | None:
+    """The delivery that was entered for this very file, when the file was not removed after it."""
+    named = (each for each in known if each.file_name == file.name)
+    return next((each for each in named if each.state != "held" and not each.settled), None)
+
+
+def _take_in(house: House, file: SourceFile, digest: str, known: Iterable[Delivery]) -> Delivery:
+    """What becomes of a file that was not entered yet; FileNotFoundError when another run has just removed it."""
+    earlier = next((each.counts.read for each in known if each.state == "committed"), None)
     if earlier is not None:
-        return _describe(house, file, digest, "duplicate", LineCounts(read=earlier.read, duplicate=earlier.read))
+        file.path.stat()
+        return _describe(house, file, digest, "duplicate", LineCounts(read=earlier, duplicate=earlier))
     try:
         stage = _stage_and_commit(house, file, digest)
     except DataQualityError as error:
-        return replace(_describe(house, file, digest, "held", LineCounts()), reason=str(error))
+        return replace(_describe(house, file, digest, "held", LineCounts()), reason=f"no line of it is stored; {error}")
     delivery = _describe(house, file, digest, "committed", stage.counts)
     return replace(delivery, event_dates=tuple(sorted(stage.dates)))
 
 
 def _describe(house: House, file: SourceFile, digest: str, state: str, counts: LineCounts) -> Delivery:
     now = house.now()
-    return Delivery(digest, file.source, file.path.name, state, now, now.date(), counts)
+    return Delivery(digest, file.source, file.name, state, now, now.date(), counts)
 
 
 def _stage_and_commit(house: House, file: SourceFile, digest: str) -> Stage:
     """Stage under the tombstones of now; when one was raised meanwhile, stage again rather than store who just left."""
     for _ in range(RESTAGE_ATTEMPTS):
-        stage = _stage_file(house, file, digest)
+        stage = _stage_safely(house, file, digest)
         if stage.suppression_version == suppression_version(house.ledger):
             _commit(house, stage, file.source, digest)
             return stage
@@ -123,23 +174,54 @@ def _stage_and_commit(house: House, file: SourceFile, digest: str) -> Stage:
     raise StorageBusyError("tombstones changed during every attempt", hint="run ingest again when deletions are done")
 
 
+def _stage_safely(house: House, file: SourceFile, digest: str) -> Stage:
+    """Stage; an unexpected error holds the file, told by kind and place only, since its own text may quote a line."""
+    with record_step("stage_file", file.source) as step:
+        try:
+            stage = _stage_file(house, file, digest)
+        except (*EXPECTED, OSError):
+            raise
+        except UNEXPECTED as error:
+            found = _describe_error(error)
+        else:
+            step.count(rejected=stage.counts.rejected, undeclared=stage.undeclared_count)
+            return stage
+        raise DataQualityError(f"{file.source}: {found}", hint="report this, it is a defect of the pipeline")
+
+
+def _describe_error(error: BaseException) -> str:
+    """What the system says of a file, else only the error's kind and the innermost of our lines that met it."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if {"pipelines", "anonymization"} & set(Path(frame.filename).parts)]
+    return f"stopped with {type(error).__name__} at {Path(ours[-1].filename).name}:{ours[-1].lineno}"
+
+
 def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
     contract = house.catalogue.get("sources", file.source)
     require_usable(file)
-    rejected = house.catalogue.get("lake", "rejected_lines")
-    tables = (*lake_tables_of(house.catalogue, file.source), rejected)
-    stage = Stage({table.name: TableStage(house.lake, table) for table in tables})
+    stage = _open_stage(house, file.source)
     try:
         suppression = read_suppression(house.ledger)
         stage.suppression_version = suppression.version
         batch = Batch(file.source, digest[:FILE_ID_DIGITS], house.keyring, read_vocabulary(contract))
         for parsed in parse_file(file, contract, house.settings.timezone):
             _stage_chunk(house, stage, parsed, batch, suppression)
-        _close(stage, contract, tables)
+        _close(stage, contract)
     except BaseException:
         _discard(stage)
         raise
     return stage
+
+
+def _open_stage(house: House, source: str) -> Stage:
+    tables = (*lake_tables_of(house.catalogue, source), house.catalogue.get("lake", "rejected_lines"))
+    return Stage(
+        tables={table.name: TableStage(house.lake, table) for table in tables},
+        rules={table.name: compile_rules(table) for table in tables},
+        measurements={table.name: Measurement() for table in tables},
+    )
 
 
 def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, suppression: Suppression) -> None:
@@ -151,27 +233,31 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
             built = describe_rejected_lines(parsed.rejects, batch, house.now().date())
         else:
             built = build_rows(rows, table_stage.table, batch)
-        measured = measure(built, compile_rules(table_stage.table))
-        stage.measurements[name] = stage.measurements.get(name, Measurement()) + measured
+        stage.measurements[name] += measure(built, stage.rules[name])
         table_stage.add(built)
     stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
+    stage.undeclared_count += parsed.undeclared_count
     if batch.source in LEDGER_SINKS:
         stage.for_ledger.append(rows)
     else:
         stage.dates.update(rows["event_date"].unique().to_list())
 
 
-def _close(stage: Stage, contract: Contract, tables: Iterable[Contract]) -> None:
+def _close(stage: Stage, contract: Contract) -> None:
     """Reconcile and gate the whole file, then write what is still buffered."""
     check_counts(stage.counts, contract)
-    for table in tables:
-        judge(table, stage.measurements.get(table.name, Measurement())).require()
-        stage.tables[table.name].write()
+    for name, table_stage in stage.tables.items():
+        judge(table_stage.table, stage.measurements[name]).require()
+        table_stage.write()
 
 
 def _commit(house: House, stage: Stage, source: str, digest: str) -> None:
-    for table_stage in stage.tables.values():
-        table_stage.commit(digest)
+    """Make everything visible, table by table; what an error or a crash leaves out is committed by the next run."""
+    try:
+        for table_stage in stage.tables.values():
+            table_stage.commit(f"{source}/{digest}")
+    finally:
+        _discard(stage)
     for rows in stage.for_ledger:
         LEDGER_SINKS[source](house, rows)
 
