@@ -44,13 +44,14 @@ def ingest(paths: Annotated[list[Path] | None, typer.Argument(help="Files in lan
     house = open_house(load_settings())
     deliveries = take_in(house, name_files(house, paths) if paths else find_files(house))
     for delivery in deliveries:
-        counts = delivery.counts
+        name, counts = f"{delivery.source}/{delivery.file_name}", delivery.counts
+        if delivery.state == "held":
+            typer.echo(f"tokumei: {name} is held: {delivery.reason}", err=True)
+            continue
         typer.echo(
-            f"{delivery.source}/{delivery.file_name} {delivery.state}: {counts.read} read = {counts.accepted} accepted "
-            f"+ {counts.rejected} rejected + {counts.duplicate} duplicate + {counts.suppressed} suppressed",
+            f"{name} {delivery.state}: {counts.read} read = {counts.accepted} accepted + {counts.rejected} rejected "
+            f"+ {counts.duplicate} duplicate + {counts.suppressed} suppressed",
         )
-        if delivery.reason:
-            typer.echo(f"tokumei: {delivery.file_name} is held: {delivery.reason}", err=True)
     if not deliveries:
         typer.echo("landing is empty")
     if any(delivery.state == "held" for delivery in deliveries):

@@ -226,7 +226,7 @@ def _open_stage(house: House, source: str) -> Stage:
 
 def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, suppression: Suppression) -> None:
     """One chunk through the house: suppress, end identifiers, enrich, measure."""
-    left_out = suppression.left if batch.source in LEDGER_SINKS else suppression.left.append(suppression.refusing)
+    left_out = _choose_left_out(batch.source, suppression)
     rows, suppressed = suppress_lines(parsed.rows, left_out, suppression.devices, house.keyring)
     for name, table_stage in stage.tables.items():
         if name == "rejected_lines":
@@ -273,6 +273,16 @@ def _store_accounts(house: House, rows: pl.DataFrame) -> None:
 
 def _accept_requests(house: House, rows: pl.DataFrame) -> None:
     accept_requests(house.ledger, house.keyring, rows)
+
+
+def _choose_left_out(source: str, suppression: Suppression) -> pl.Series:
+    """Whose lines a source leaves out: who left and who refuses; facts of who refuses are kept; requests all count.
+
+    A member who left may have to be deleted again, say after a restore.
+    """
+    if source == "requests":
+        return suppression.left.clear()
+    return suppression.left if source in LEDGER_SINKS else suppression.left.append(suppression.refusing)
 
 
 # Sources whose rows end in the control ledger instead of a lake table; both sinks may be repeated without harm.

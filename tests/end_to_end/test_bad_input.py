@@ -64,7 +64,7 @@ def test_unusable_file_stays_in_landing_with_one_line_that_says_why(mixed_run, n
     settings, run = mixed_run
     content, reason = HELD[name]
     (line,) = [line for line in run.stderr.splitlines() if name in line]
-    assert line.startswith(f"tokumei: {name} is held: no line of it is stored; {reason}")
+    assert line.startswith(f"tokumei: access/{name} is held: no line of it is stored; {reason}")
     assert (settings.landing / "access" / name).read_bytes() == content
 
 
