@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from pipelines.control.ledger import deletion_requests, plans, request_moves, transaction
-from pipelines.errors import ConfigurationError, DeletionError
+from pipelines.errors import ConfigurationError, DeletionError, StorageBusyError
 
 # Which states may follow which; anything else is refused, so that no step can be skipped.
 FOLLOWING: Mapping[str, frozenset[str]] = {
@@ -19,10 +19,11 @@ FOLLOWING: Mapping[str, frozenset[str]] = {
     "ready": frozenset({"planned"}),
     "planned": frozenset({"planned", "approved", "ready"}),
     "approved": frozenset({"running", "ready"}),
-    "running": frozenset({"running", "verifying"}),
-    "verifying": frozenset({"verifying", "running", "completed"}),
+    "running": frozenset({"verifying"}),
+    "verifying": frozenset({"running", "completed"}),
     "completed": frozenset(),
 }
+MOVABLE = ("state", "reason", "eligible_on", "sealed_subject", "plan_digest", "completed_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,21 @@ class DeletionRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """The state that requests enter, when, by whose doing and why."""
+
+    state: str
+    at: datetime
+    actor: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPlan:
-    """A plan's document, and who approved exactly that document and when."""
+    """A plan's document, who approved exactly that document and when, and what its runs did so far.
+
+    outcome holds figures by dataset and step; see `note_outcome`.
+    """
 
     digest: str
     made_at: datetime
@@ -54,14 +68,15 @@ class StoredPlan:
 
 
 def enter_request(engine: sa.Engine, request: DeletionRequest) -> bool:
-    """Enter a new request; False when its key was entered before."""
+    """Enter a new request as received; False when its key was entered before."""
+    received = replace(request, state="received")
     same_key = deletion_requests.c.request_key == request.request_key
     with transaction(engine) as connection:
         if connection.execute(sa.select(deletion_requests.c.request_id).where(same_key)).first():
             return False
         names = [column.name for column in deletion_requests.columns]
-        connection.execute(sa.insert(deletion_requests).values({name: getattr(request, name) for name in names}))
-        _record_move(connection, request.request_id, "received", request.requested_at, request.channel, None)
+        connection.execute(sa.insert(deletion_requests).values({name: getattr(received, name) for name in names}))
+        _record_move(connection, request.request_id, Move("received", request.requested_at, request.channel))
     return True
 
 
@@ -76,10 +91,14 @@ def list_requests(engine: sa.Engine, states: Sequence[str] = ()) -> tuple[Deleti
 
 def get_request(engine: sa.Engine, request_id: str) -> DeletionRequest:
     """One request by its id; ConfigurationError when there is none."""
-    for request in list_requests(engine):
-        if request.request_id == request_id:
-            return request
-    raise ConfigurationError("there is no deletion request of that id", hint="list them with `tokumei delete status`")
+    query = sa.select(deletion_requests).where(deletion_requests.c.request_id == request_id)
+    with transaction(engine) as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        raise ConfigurationError(
+            "there is no deletion request of that id", hint="list them with `tokumei delete status`"
+        )
+    return DeletionRequest(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def list_moves(engine: sa.Engine, request_id: str) -> tuple[tuple[str, datetime, str, str | None], ...]:
@@ -89,36 +108,43 @@ def list_moves(engine: sa.Engine, request_id: str) -> tuple[tuple[str, datetime,
         return tuple((row.state, row.moved_at, row.actor, row.reason) for row in connection.execute(query))
 
 
-def move_request(  # noqa: PLR0913 - a move has these facts
-    engine: sa.Engine,
-    request: DeletionRequest,
-    state: str,
-    *,
-    at: datetime,
-    actor: str,
-    reason: str | None = None,
-    **changes: Any,  # noqa: ANN401 - ledger columns of different types
-) -> None:
-    """Move a request to its next state and record who did it and why; DeletionError when that state may not follow."""
-    unchanged = deletion_requests.c.request_id == request.request_id
+def move_requests(engine: sa.Engine, requests: Sequence[DeletionRequest], move: Move) -> None:
+    """Move requests to their next state, all or none, and record each move.
+
+    What a request carries is stored with its new state: eligible_on, sealed_subject, plan_digest, completed_at.
+    DeletionError when the state may not follow a request's own; StorageBusyError when someone else moved one meanwhile.
+    """
     with transaction(engine) as connection:
-        current = connection.execute(sa.select(deletion_requests.c.state).where(unchanged)).scalar_one()
-        if state not in FOLLOWING[current]:
-            raise DeletionError(
-                f"request {request.request_id} is {current} and cannot become {state}",
-                hint="see its history with `tokumei delete status`",
-            )
-        values = {"state": state, "reason": reason, **changes}
-        connection.execute(sa.update(deletion_requests).where(unchanged).values(values))
-        if state != current or reason != request.reason:
-            _record_move(connection, request.request_id, state, at, actor, reason)
+        for request in requests:
+            _require_following(request, move.state)
+            _store_move(connection, request, replace(request, state=move.state, reason=move.reason))
+            if (move.state, move.reason) != (request.state, request.reason):
+                _record_move(connection, request.request_id, move)
 
 
-def _record_move(  # noqa: PLR0913 - a move has these facts
-    connection: sa.Connection, request_id: str, state: str, at: datetime, actor: str, reason: str | None
-) -> None:
-    row = {"request_id": request_id, "state": state, "moved_at": at, "actor": actor, "reason": reason}
-    connection.execute(sa.insert(request_moves).values(row))
+def _require_following(request: DeletionRequest, state: str) -> None:
+    if state not in FOLLOWING[request.state]:
+        raise DeletionError(
+            f"request {request.request_id} is {request.state} and cannot become {state}",
+            hint="see its history with `tokumei delete status`",
+        )
+
+
+def _store_move(connection: sa.Connection, request: DeletionRequest, moved: DeletionRequest) -> None:
+    """Only from the state that the caller saw, so that of two who move one request at once, one fails."""
+    columns = deletion_requests.c
+    statement = (
+        sa.update(deletion_requests)
+        .where((columns.request_id == request.request_id) & (columns.state == request.state))
+        .values({name: getattr(moved, name) for name in MOVABLE})
+    )
+    if connection.execute(statement).rowcount != 1:
+        raise StorageBusyError(f"request {request.request_id} was moved by someone else", hint="run the step again")
+
+
+def _record_move(connection: sa.Connection, request_id: str, move: Move) -> None:
+    row = {"request_id": request_id, "state": move.state, "moved_at": move.at, "actor": move.actor}
+    connection.execute(sa.insert(request_moves).values(**row, reason=move.reason))
 
 
 def store_plan(engine: sa.Engine, plan: StoredPlan) -> None:
@@ -145,9 +171,10 @@ def record_approval(engine: sa.Engine, digest: str, *, approved_by: str, approve
         connection.execute(sa.update(plans).where(waiting).values(approved_by=approved_by, approved_at=approved_at))
 
 
-def record_outcome(engine: sa.Engine, digest: str, table: str, outcome: Mapping[str, Any]) -> None:
-    """Note what a run did to one table; a first note stands, so that a resumed run keeps the true figures."""
+def note_outcome(engine: sa.Engine, digest: str, dataset: str, step: str, figures: Mapping[str, Any]) -> None:
+    """Note what one step of a run is about to do to one dataset; the same step noted again replaces its figures."""
+    matches = plans.c.digest == digest
     with transaction(engine) as connection:
-        matches = plans.c.digest == digest
         known = connection.execute(sa.select(plans.c.outcome).where(matches)).scalar_one()
-        connection.execute(sa.update(plans).where(matches).values(outcome={table: dict(outcome), **known}))
+        outcome = {**known, dataset: {**known.get(dataset, {}), step: dict(figures)}}
+        connection.execute(sa.update(plans).where(matches).values(outcome=outcome))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 import polars as pl
 import sqlalchemy as sa
 
-from pipelines.control.ledger import account_facts, tombstones, transaction
+from pipelines.control.ledger import account_facts, deletion_requests, tombstones, transaction
 
 BATCH = 500
 DEVICE_SCHEMA = pl.Schema({"device": pl.Binary(), "until": pl.Datetime("us", "UTC")})
@@ -55,9 +55,7 @@ def store_account_facts(engine: sa.Engine, facts: pl.DataFrame) -> int:
     with transaction(engine) as connection:
         known = connection.execute(sa.select(account_facts.c.user_pseudonym, account_facts.c.as_of))
         stored = {bytes(pseudonym): as_of for pseudonym, as_of in known}
-        rows = [
-            row for row in newest.to_dicts() if stored.get(row["user_pseudonym"], date.min) <= row["as_of"]
-        ]
+        rows = [row for row in newest.to_dicts() if stored.get(row["user_pseudonym"], date.min) <= row["as_of"]]
         for start in range(0, len(rows), BATCH):
             batch = rows[start : start + BATCH]
             keys = [row["user_pseudonym"] for row in batch]
@@ -74,11 +72,17 @@ def find_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> Accoun
     return None if row is None else AccountFacts(row.open_listings, row.open_trades, row.last_transaction_date)
 
 
-def forget_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> int:
-    """Delete a member's facts; returns the rows deleted."""
+def count_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> int:
+    """How many rows hold a member's facts."""
+    query = sa.select(sa.func.count()).where(account_facts.c.user_pseudonym.in_(list(pseudonyms)))
     with transaction(engine) as connection:
-        statement = sa.delete(account_facts).where(account_facts.c.user_pseudonym.in_(list(pseudonyms)))
-        return connection.execute(statement).rowcount
+        return connection.execute(query).scalar_one()
+
+
+def forget_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> None:
+    """Delete a member's facts."""
+    with transaction(engine) as connection:
+        connection.execute(sa.delete(account_facts).where(account_facts.c.user_pseudonym.in_(list(pseudonyms))))
 
 
 def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:
@@ -87,9 +91,7 @@ def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:
         for stone in stones:
             matches = (tombstones.c.kind == stone.kind) & (tombstones.c.pseudonym == stone.pseudonym)
             if connection.execute(sa.select(tombstones.c.kind).where(matches)).first() is None:
-                row = {"kind": stone.kind, "pseudonym": stone.pseudonym, "key_id": stone.key_id}
-                row |= {"request_id": stone.request_id, "effective_at": stone.effective_at}
-                connection.execute(sa.insert(tombstones).values(**row))
+                connection.execute(sa.insert(tombstones).values(asdict(stone)))
 
 
 def read_suppression(engine: sa.Engine) -> Suppression:
@@ -106,6 +108,16 @@ def read_suppression(engine: sa.Engine) -> Suppression:
         devices=pl.DataFrame(devices, schema=DEVICE_SCHEMA, orient="row"),
         version=len(stones),
     )
+
+
+def read_departed(engine: sa.Engine) -> tuple[bytes, ...]:
+    """Members whose deletion is completed. Not their devices, which somebody else may use from then on."""
+    completed = sa.select(deletion_requests.c.request_id).where(deletion_requests.c.state == "completed")
+    query = sa.select(tombstones.c.pseudonym).where(
+        (tombstones.c.kind == "user") & tombstones.c.request_id.in_(completed)
+    )
+    with transaction(engine) as connection:
+        return tuple(bytes(pseudonym) for pseudonym in connection.execute(query).scalars())
 
 
 def suppression_version(engine: sa.Engine) -> int:

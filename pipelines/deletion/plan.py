@@ -13,7 +13,7 @@ from pipelines.contracts.model import Catalogue
 from pipelines.deletion.closure import Closure
 from pipelines.deletion.request import Subject
 from pipelines.lake.layout import Lake
-from pipelines.lake.rewrite import Requests, TouchedFile, locate_subjects
+from pipelines.lake.rewrite import Requests, TouchedFile, count_rows, locate_subjects
 
 LEDGER_TABLE = "account_facts"
 Document = Mapping[str, Any]
@@ -36,7 +36,8 @@ def digest_plan(document: Document) -> str:
 def subjects_of_table(catalogue: Catalogue, table: str, subjects: Mapping[str, Subject]) -> Requests:
     """For each request, which pseudonyms to look for in which column of one lake table."""
     contract = catalogue.get("lake", table)
-    return {request_id: _columns_of(contract.subject_keys, contract.key_purpose, subject) for request_id, subject in subjects.items()}
+    keys, purpose = contract.subject_keys, contract.key_purpose
+    return {request_id: _columns_of(keys, purpose, subject) for request_id, subject in subjects.items()}
 
 
 def _columns_of(keys: Sequence[str], purpose: str, subject: Subject) -> dict[str, tuple[bytes, ...]]:
@@ -47,6 +48,15 @@ def _columns_of(keys: Sequence[str], purpose: str, subject: Subject) -> dict[str
         key: tuple(value for name in purposes for value in by_kind[key.removesuffix("_pseudonym")].get(name, ()))
         for key in keys
     }
+
+
+def rewritten_tables(document: Document) -> tuple[str, ...]:
+    """The lake tables that a plan takes subjects out of."""
+    return tuple(
+        dataset["table"]
+        for dataset in document["datasets"]
+        if (dataset["layer"], dataset["strategy"]) == ("lake", "delete")
+    )
 
 
 def touched_dates(document: Document) -> tuple[date, ...]:
@@ -85,12 +95,9 @@ def _plan_datasets(lake: Lake, catalogue: Catalogue, closures: Mapping[str, Clos
 def _describe_dataset(
     table: str, layer: str, strategy: str, reason: str | None, touched: Sequence[TouchedFile]
 ) -> dict[str, Any]:
-    rows: dict[str, int] = {}
-    for hit in touched:
-        for request_id, count in hit.hits.items():
-            rows[request_id] = rows.get(request_id, 0) + count
     files = [{"path": hit.file.path, "rows": dict(hit.hits)} for hit in touched]
-    return {"table": table, "layer": layer, "strategy": strategy, "reason": reason, "rows": rows, "files": files}
+    described = {"table": table, "layer": layer, "strategy": strategy, "reason": reason}
+    return {**described, "rows": count_rows(touched), "files": files}
 
 
 def _plan_ledger() -> dict[str, Any]:

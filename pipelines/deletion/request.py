@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from anonymization.keyring import Keyring, seal, unseal
 from anonymization.operators import pseudonym_of
 from pipelines.control.requests import DeletionRequest, enter_request
-from pipelines.control.subjects import AccountFacts
+from pipelines.control.subjects import AccountFacts, Tombstone
 from pipelines.errors import ConfigurationError
 
 SUBJECT_PURPOSES = ("usage", "satisfaction", "security", "membership")
@@ -85,6 +85,16 @@ def accept_requests(engine: sa.Engine, keyring: Keyring, rows: pl.DataFrame) -> 
         for row in rows.iter_rows(named=True)
     )
     return sum(enter_request(engine, request) for request in requests)
+
+
+def list_tombstones(request: DeletionRequest, subject: Subject, effective_at: datetime) -> list[Tombstone]:
+    """A tombstone for each membership pseudonym of a subject: the member's own, and those of their devices."""
+    kinds = (("user", subject.users), ("device", subject.devices))
+    return [
+        Tombstone(kind, pseudonym, "membership", request.request_id, effective_at)
+        for kind, by_purpose in kinds
+        for pseudonym in by_purpose.get("membership", ())
+    ]
 
 
 def seal_subject(subject: Subject, keyring: Keyring) -> bytes:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.fs
-
-from pipelines.control.subjects import read_suppression
-from pipelines.errors import DeletionIncompleteError
-from pipelines.journeys.certify import require_clean
+from pipelines.control.requests import list_requests
+from pipelines.control.subjects import read_departed
+from pipelines.errors import CertificateInvalidError, DeletionIncompleteError
+from pipelines.journeys.certify import find_ledger, require_clean, scan_stored
 from pipelines.journeys.house import House
-from pipelines.proof.certificate import verify_all
-from pipelines.proof.scan import ScanReport, read_identifiers, scan
+from pipelines.lake.layout import list_entries
+from pipelines.proof.certificate import Verified, verify_all
+from pipelines.proof.scan import ScanReport, read_identifiers
 from pipelines.telemetry import record_step
 
 
@@ -31,11 +31,11 @@ class Audit:
 def audit(house: House) -> Audit:
     """Verify the certificate chain, compare the lake with the contracts, and scan for canaries and for who left."""
     with record_step("audit", "home") as step:
-        certificates = verify_all(house.settings.certificates) if _has_certificates(house) else ()
-        _require_declared(house)
+        certificates = verify_certificates(house)
+        require_declared(house)
         canaries = scan_for_canaries(house)
-        departed = scan_for_departed(house)
         require_clean(canaries)
+        departed = scan_for_departed(house)
         require_clean(departed)
         files, bytes_read = max((report.file_count, report.byte_count) for report in (canaries, departed))
         step.count(certificates=len(certificates), files=files, bytes=bytes_read)
@@ -48,39 +48,45 @@ def audit(house: House) -> Audit:
     )
 
 
+def verify_certificates(house: House) -> tuple[Verified, ...]:
+    """The whole chain, in which every completed request must stand: one cut off at its end verifies by itself."""
+    directory = house.settings.certificates
+    chain = verify_all(directory) if any(directory.glob("*.jws")) else ()
+    certified = {verified.certificate.request_id for verified in chain}
+    missing = [item for item in list_requests(house.ledger, ("completed",)) if item.request_id not in certified]
+    if missing:
+        raise CertificateInvalidError(
+            f"{len(missing)} completed requests have no certificate, first {missing[0].request_id}",
+            hint="restore the certificates from a copy kept elsewhere and tell the compliance officer",
+        )
+    return chain
+
+
+def require_declared(house: House) -> None:
+    """DeletionIncompleteError when the lake holds anything that no contract declares: no deletion would reach it."""
+    undeclared = set(list_entries(house.lake)) - {contract.name for contract in house.catalogue.layer("lake")}
+    if undeclared:
+        raise DeletionIncompleteError(
+            f"the lake holds {', '.join(sorted(undeclared))}, which no contract declares",
+            hint="declare it in data_contracts/lake, or remove it",
+        )
+
+
 def scan_for_canaries(house: House) -> ScanReport:
-    """Look for every identifier of TOKUMEI_CANARIES outside landing and keys, where none may ever be."""
-    settings = house.settings
-    identifiers = read_identifiers(Path(settings.canaries)) if settings.canaries else []
-    return _scan_home(house, identifiers, excluded=[settings.landing])
+    """Look for every identifier of TOKUMEI_CANARIES outside landing, keys and that file, where none may ever be."""
+    listed = house.settings.canaries
+    if not listed:
+        return _scan_for(house, (), ())
+    return _scan_for(house, read_identifiers(Path(listed)), (house.settings.landing, Path(listed)))
 
 
 def scan_for_departed(house: House) -> ScanReport:
-    """Look for the pseudonyms of everybody with a tombstone outside the ledger, the one place that must keep them."""
-    settings = house.settings
-    suppression = read_suppression(house.ledger)
-    pseudonyms = [*suppression.left.to_list(), *suppression.devices["device"].to_list()]
-    return _scan_home(house, pseudonyms, excluded=[settings.home / "control.db"])
+    """Look for the pseudonyms of everybody whose deletion is completed outside the ledger, which keeps tombstones."""
+    return _scan_for(house, read_departed(house.ledger), find_ledger(house))
 
 
-def _scan_home(house: House, identifiers: Sequence[str | bytes], *, excluded: Sequence[Path]) -> ScanReport:
-    """Everything below the home but the keys; looking for nobody finds nobody."""
+def _scan_for(house: House, identifiers: Sequence[str | bytes], excluded: Sequence[Path]) -> ScanReport:
+    """Looking for nobody finds nobody, and reads nothing."""
     if not identifiers:
         return ScanReport(0, 0, 0, 0, (), (), 0)
-    return scan([house.settings.home], identifiers, excluded=[*excluded, house.settings.keyring_file.parent])
-
-
-def _has_certificates(house: House) -> bool:
-    return any(house.settings.certificates.glob("*.jws"))
-
-
-def _require_declared(house: House) -> None:
-    filesystem, root = pyarrow.fs.FileSystem.from_uri(house.lake.uri)
-    selector = pyarrow.fs.FileSelector(root, allow_not_found=True)
-    found = {info.base_name for info in filesystem.get_file_info(selector)}
-    undeclared = sorted(found - {contract.name for contract in house.catalogue.layer("lake")})
-    if undeclared:
-        raise DeletionIncompleteError(
-            f"the lake holds {', '.join(undeclared)}, which no contract declares",
-            hint="declare it in data_contracts/lake, or remove it",
-        )
+    return scan_stored(house, identifiers, excluded=excluded)

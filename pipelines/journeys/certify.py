@@ -4,123 +4,185 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from anonymization.operators import pseudonymise
-from pipelines.control.requests import DeletionRequest, StoredPlan, get_plan, list_requests, move_request
+from pipelines.control.requests import DeletionRequest, Move, StoredPlan, get_plan, list_requests, move_requests
+from pipelines.control.subjects import read_suppression
+from pipelines.deletion.outcome import sum_erased
 from pipelines.deletion.request import Subject, unseal_subject
-from pipelines.errors import DeletionIncompleteError
+from pipelines.errors import ConfigurationError, DeletionIncompleteError, MissingKeyError
+from pipelines.ingestion.enrich import suppress_lines
 from pipelines.ingestion.parse import parse_file
-from pipelines.ingestion.sources import UNKNOWN_FORMAT
+from pipelines.ingestion.sources import UNKNOWN_FORMAT, SourceFile
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files
-from pipelines.proof.certificate import (
-    KEY_SET,
-    Certificate,
-    DatasetOutcome,
-    Outcome,
-    ScanSummary,
-    Verified,
-    issue,
-    verify,
-)
+from pipelines.proof.certificate import KEY_SET, Certificate, DatasetOutcome, ScanSummary, Verified, issue, verify
 from pipelines.proof.scan import ScanReport, scan
-from pipelines.settings import SOURCES
+from pipelines.settings import SOURCES, Settings
 from pipelines.telemetry import record_step
 
 POLICY_VERSION = "privacy-policy-1"
 LANDING = "landing"
 EVENT_PURPOSES = ("usage", "satisfaction", "security")
+# A file that is just being written cannot be read; moments later it can.
+SCAN_ATTEMPTS = 3
+RESCAN_SECONDS = 5.0
 
 
 def certify_deletions(house: House, digest: str) -> tuple[Verified, ...]:
-    """Scan for every subject of a carried-out plan and certify each request; DeletionIncompleteError when one remains."""
+    """Prove that nobody of a carried-out plan is left anywhere, certify each request, and return all its certificates.
+
+    DeletionIncompleteError when a subject is still found or anything could not be read; nobody is then certified.
+    """
     plan = get_plan(house.ledger, digest)
-    requests = tuple(item for item in list_requests(house.ledger, ("verifying",)) if item.plan_digest == digest)
-    subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
+    signing_key = _read_signing_key(house.settings)
+    requests = _requests_of(house, digest, "verifying")
+    if requests:
+        report, waiting_files = _prove_absence(house, requests)
+        for request in requests:
+            _complete(house, request, _describe(house, plan, request, report, waiting_files), signing_key)
+    return _verify(house, _requests_of(house, digest, "completed"))
+
+
+def _prove_absence(house: House, requests: Sequence[DeletionRequest]) -> tuple[ScanReport, int]:
+    """The report of a clean scan, and how many files wait in landing without the subjects."""
+    subjects = [unseal_subject(request, house.keyring) for request in requests]
     with record_step("certify_deletions", "home") as step:
         waiting_files = _require_absent_from_landing(house, subjects)
-        report = scan_for_subjects(house, tuple(subjects.values()))
+        report = scan_for_subjects(house, subjects)
         require_clean(report)
         step.count(requests=len(requests), files=report.file_count, bytes=report.byte_count)
-    return tuple(_complete(house, plan, request, report, waiting_files) for request in requests)
+    return report, waiting_files
 
 
 def scan_for_subjects(house: House, subjects: Sequence[Subject]) -> ScanReport:
-    """Look for every pseudonym in every byte below the home. Only the ledger may hold membership pseudonyms: tombstones."""
-    settings = house.settings
-    keys = settings.keyring_file.parent
+    """Look for every pseudonym in every stored byte; only the ledger may hold membership pseudonyms, as tombstones."""
     events = [value for subject in subjects for purpose in EVENT_PURPOSES for value in subject.pseudonyms(purpose)]
     memberships = [value for subject in subjects for value in subject.pseudonyms("membership")]
-    ledger = settings.home / "control.db"
-    found = scan([settings.home], events, excluded=[keys])
-    also = scan([settings.home], memberships, excluded=[keys, ledger])
-    return ScanReport(
-        identifier_count=found.identifier_count + also.identifier_count,
-        file_count=found.file_count,
-        byte_count=found.byte_count,
-        finding_count=found.finding_count + also.finding_count,
-        findings=(*found.findings, *also.findings),
-        unreachable=tuple(sorted({*found.unreachable, *also.unreachable})),
-        undecodable=found.undecodable,
-    )
+    ledger = find_ledger(house)
+    report = scan_stored(house, [*events, *memberships], excluded=ledger)
+    return _join_reports(report, scan(ledger[:1], events)) if ledger else report
+
+
+def scan_stored(house: House, identifiers: Sequence[str | bytes], *, excluded: Collection[Path] = ()) -> ScanReport:
+    """Scan the home, and the lake where it lies elsewhere, but not the keys; once more while something is unreadable.
+
+    A damaged file of the lake counts as unreachable: its pages are compressed, so its bytes alone prove nothing.
+    """
+    lake = _lake_directory(house)
+    directories = [house.settings.home] if lake.is_relative_to(house.settings.home) else [house.settings.home, lake]
+    for attempt in range(SCAN_ATTEMPTS):
+        time.sleep(RESCAN_SECONDS if attempt else 0)
+        report = scan(directories, identifiers, excluded=[*excluded, house.settings.keyring_file.parent])
+        damaged = [f"{path}: damaged" for path in report.damaged if Path(path).is_relative_to(lake)]
+        report = replace(report, unreachable=(*report.unreachable, *damaged))
+        if report.findings or not report.unreachable:
+            break
+    return report
+
+
+def find_ledger(house: House) -> tuple[Path, ...]:
+    """The ledger's file and its journal, when it lies in a file of its own rather than on a database server."""
+    url = house.ledger.url
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return ()
+    return Path(url.database), Path(f"{url.database}-journal")
 
 
 def require_clean(report: ScanReport) -> None:
     """Raise unless nothing was found and everything could be read; places are named, identifiers never."""
     if report.clean:
         return
-    places = sorted({f"{finding.path} ({finding.place})" for finding in report.findings})[:3]
+    found = sorted({f"{finding.path} ({finding.place})" for finding in report.findings})
+    places = ", ".join([*found, *report.unreachable][:3])
     raise DeletionIncompleteError(
-        f"the independent scan found {report.finding_count} occurrences in {', '.join(places) or 'no file'} "
-        f"and could not read {len(report.unreachable)} files",
+        f"the independent scan found {report.finding_count} occurrences and could not read "
+        f"{len(report.unreachable)} files; first {places}",
         hint="run the deletion again; if this stays, a copy exists that no contract names",
     )
 
 
-def _require_absent_from_landing(house: House, subjects: Mapping[str, Subject]) -> int:
-    """Files in landing still hold raw lines, so the subjects are looked for by making their pseudonyms again."""
-    key = house.keyring.current("membership")
-    wanted = pl.Series([value for subject in subjects.values() for value in subject.users["membership"]], dtype=pl.Binary)
+def _lake_directory(house: House) -> Path:
+    if house.lake.directory is None:
+        raise ConfigurationError(
+            "the lake lies in an object store, which the independent scan cannot read",
+            hint="mount it, and point TOKUMEI_LAKE_URI at the mounted directory",
+        )
+    return house.lake.directory
+
+
+def _join_reports(first: ScanReport, second: ScanReport) -> ScanReport:
+    """One report of two scans in different places, the second for some of the first one's identifiers."""
+    return ScanReport(
+        identifier_count=first.identifier_count,
+        file_count=first.file_count + second.file_count,
+        byte_count=first.byte_count + second.byte_count,
+        finding_count=first.finding_count + second.finding_count,
+        findings=(*first.findings, *second.findings),
+        unreachable=(*first.unreachable, *second.unreachable),
+        undecodable=first.undecodable + second.undecodable,
+        damaged=(*first.damaged, *second.damaged),
+    )
+
+
+def _require_absent_from_landing(house: House, subjects: Sequence[Subject]) -> int:
+    """Files in landing still hold raw lines, so the subjects are looked for as ingestion does, to leave them out."""
+    members = [value for subject in subjects for value in subject.users["membership"]]
+    devices = [value for subject in subjects for value in subject.devices.get("membership", ())]
+    left = pl.Series(members, dtype=pl.Binary)
+    until = read_suppression(house.ledger).devices.filter(pl.col("device").is_in(devices))
     files = find_files(house, SOURCES)
     for file in files:
-        if file.format == UNKNOWN_FORMAT:
-            continue
-        contract = house.catalogue.get("sources", file.source)
-        for parsed in parse_file(file, contract, house.settings.timezone):
-            members = parsed.rows.select(pseudonymise(pl.col("user_id"), "user", key).alias("member"))["member"]
-            if members.is_in(wanted.implode()).any():
-                raise DeletionIncompleteError(
-                    f"a file of {file.source} that waits in landing holds lines of a deleted member",
-                    hint="run `tokumei ingest`, which leaves them out, then the deletion again",
-                )
+        if file.format != UNKNOWN_FORMAT and _holds_lines_of(house, file, left, until):
+            raise DeletionIncompleteError(
+                f"a file of {file.source} that waits in landing holds lines of a deleted member",
+                hint="`tokumei ingest`, or for requests `tokumei delete plan`, leaves them out; then run again",
+            )
     return len(files)
 
 
-def _complete(
-    house: House, plan: StoredPlan, request: DeletionRequest, report: ScanReport, waiting_files: int
-) -> Verified:
-    """Certify one request unless that was done before a crash, then close it: the sealed subject is gone with it."""
+def _holds_lines_of(house: House, file: SourceFile, members: pl.Series, devices: pl.DataFrame) -> bool:
+    contract = house.catalogue.get("sources", file.source)
+    chunks = parse_file(file, contract, house.settings.timezone)
+    return any(suppress_lines(parsed.rows, members, devices, house.keyring)[1] for parsed in chunks)
+
+
+def _read_signing_key(settings: Settings) -> bytes:
+    try:
+        return settings.signing_key_file.read_bytes()
+    except FileNotFoundError:
+        raise MissingKeyError(
+            f"there is no certificate signing key at {settings.signing_key_file}",
+            hint="restore it, or make a new one with `tokumei keys init`",
+        ) from None
+
+
+def _complete(house: House, request: DeletionRequest, certificate: Certificate, signing_key: bytes) -> None:
+    """Issue the certificate unless that was done before a crash, then close the request and forget its subject."""
     directory = house.settings.certificates
     path = directory / f"{request.request_id}.jws"
     if not path.exists():
-        certificate = _describe(house, plan, request, report, waiting_files)
-        path = issue(certificate, house.settings.signing_key_file.read_bytes(), directory)
-    verified = verify([path], directory / KEY_SET)[0]
-    move_request(
-        house.ledger,
-        request,
-        "completed",
-        at=house.now(),
-        actor="pipeline",
-        reason="certified" if verified.certificate.final else "certified, some copies expire later",
-        sealed_subject=None,
-        completed_at=verified.certificate.completed_at,
-    )
-    return verified
+        issue(certificate, signing_key, directory)
+    issued = verify([path], directory / KEY_SET)[0].certificate
+    reason = "certified" if issued.final else "certified, some copies expire later"
+    closed = replace(request, sealed_subject=None, completed_at=issued.completed_at)
+    move_requests(house.ledger, [closed], Move("completed", house.now(), "pipeline", reason))
+
+
+def _verify(house: House, requests: Sequence[DeletionRequest]) -> tuple[Verified, ...]:
+    directory = house.settings.certificates
+    paths = [directory / f"{request.request_id}.jws" for request in requests]
+    return verify(paths, directory / KEY_SET) if paths else ()
+
+
+def _requests_of(house: House, digest: str, state: str) -> tuple[DeletionRequest, ...]:
+    return tuple(request for request in list_requests(house.ledger, (state,)) if request.plan_digest == digest)
 
 
 def _describe(
@@ -151,15 +213,14 @@ def _outcome(dataset: Mapping[str, Any], done: Mapping[str, Any], request_id: st
         return DatasetOutcome(name, "exempt", reason=dataset["reason"])
     if strategy == "recompute":
         return DatasetOutcome(name, "recomputed", reason="rebuilt for the touched dates from what remains")
-    figures = done[dataset["table"]]
-    if dataset["layer"] == "control":
-        return DatasetOutcome(name, "erased" if figures["rows"] else "absent", row_count=figures["rows"])
-    row_count = int(dataset["rows"].get(request_id, 0))
-    file_count = sum(request_id in file["rows"] for file in dataset["files"])
-    outcome: Outcome = "erased" if row_count else "absent"
-    survivors = figures["survivors"] if row_count else None
+    erased = sum_erased(done, dataset["table"], request_id)
     return DatasetOutcome(
-        name, outcome, row_count, file_count, survivors_hash_before=survivors, survivors_hash_after=survivors
+        dataset=name,
+        outcome="erased" if erased.row_count else "absent",
+        row_count=erased.row_count,
+        file_count=erased.file_count,
+        survivors_hash_before=erased.survivor_hash,
+        survivors_hash_after=erased.survivor_hash,
     )
 
 

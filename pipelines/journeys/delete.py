@@ -1,55 +1,60 @@
-"""A deletion request's way: accept, wait, tombstone, close the identity, plan, approve, rewrite, purge, scan, certify."""
+"""A deletion request's way: accept, wait, tombstone, close the identity, plan, approve, rewrite, forget, purge.
+
+`certify` ends it, with code that deleted nothing. Every step may be repeated after a crash at any point.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from functools import partial
 from typing import Any
-
-import polars as pl
 
 from pipelines.control.deliveries import Delivery
 from pipelines.control.requests import (
     DeletionRequest,
+    Move,
     StoredPlan,
     enter_request,
     get_plan,
     list_requests,
-    move_request,
+    move_requests,
+    note_outcome,
     record_approval,
-    record_outcome,
     store_plan,
 )
 from pipelines.control.subjects import (
     AccountFacts,
-    Tombstone,
+    count_account_facts,
     find_account_facts,
     forget_account_facts,
     raise_tombstones,
 )
 from pipelines.deletion.closure import Closure, close_identity
 from pipelines.deletion.eligibility import decide_eligibility
+from pipelines.deletion.outcome import describe_forgotten, describe_rewrite, summarise_outcome
 from pipelines.deletion.plan import (
     LEDGER_TABLE,
     digest_plan,
     make_plan,
+    rewritten_tables,
     subjects_of_table,
     summarise_plan,
     touched_dates,
 )
-from pipelines.deletion.request import Subject, new_request, seal_subject, unseal_subject
+from pipelines.deletion.request import Subject, list_tombstones, new_request, seal_subject, unseal_subject
 from pipelines.errors import ConfigurationError, PlanChangedError
 from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.lake.layout import read_columns
 from pipelines.lake.purge import purge_table
-from pipelines.lake.rewrite import remove_subjects
+from pipelines.lake.rewrite import Rewrite, remove_subjects
 from pipelines.telemetry import record_step
 
 LINK_COLUMNS = ("purpose", "user_pseudonym", "device_pseudonym")
 PIPELINE = "pipeline"
+APPROVED_STATES = ("approved", "running", "verifying", "completed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +81,15 @@ def request_deletion(house: House, user_id: str, *, request_key: str, facts: Acc
 
 
 def decide_requests(house: House) -> tuple[DeletionRequest, ...]:
-    """Look at every open request again: the eligible become ready, behind a tombstone; the others wait with a reason."""
+    """Look at every open request again: the eligible get ready, behind a tombstone; the others wait with a reason."""
     for request in list_requests(house.ledger, ("received", "waiting")):
         subject = unseal_subject(request, house.keyring)
         facts = subject.facts or find_account_facts(house.ledger, subject.users["membership"])
         decided = decide_eligibility(facts, house.now().date())
         if decided.is_eligible:
-            raise_tombstones(house.ledger, _tombstones(request, subject, house.now()))
-        move_request(
-            house.ledger,
-            request,
-            "ready" if decided.is_eligible else "waiting",
-            at=house.now(),
-            actor=PIPELINE,
-            reason=decided.reason,
-            eligible_on=decided.eligible_on,
-        )
+            raise_tombstones(house.ledger, list_tombstones(request, subject, house.now()))
+        state = "ready" if decided.is_eligible else "waiting"
+        _move(house, [replace(request, eligible_on=decided.eligible_on)], state, decided.reason)
     return list_requests(house.ledger, ("ready",))
 
 
@@ -100,46 +98,39 @@ def plan_deletions(house: House) -> Planned | None:
     requests = list_requests(house.ledger, ("ready", "planned"))
     if not requests:
         return None
-    closures = {request.request_id: _close(house, request) for request in requests}
+    closures = _close_identities(house, requests)
+    for request in requests:
+        raise_tombstones(house.ledger, list_tombstones(request, closures[request.request_id].subject, house.now()))
     document = make_plan(house.lake, house.catalogue, closures)
     digest = digest_plan(document)
     store_plan(house.ledger, StoredPlan(digest, house.now(), document, {}, None, None))
-    for request in requests:
-        closed = closures[request.request_id].subject
-        raise_tombstones(house.ledger, _tombstones(request, closed, house.now()))
-        sealed = seal_subject(closed, house.keyring)
-        _move(house, request, "planned", plan_digest=digest, sealed_subject=sealed)
+    frozen = [_freeze(house, request, closures[request.request_id].subject, digest) for request in requests]
+    _move(house, frozen, "planned", f"plan {digest[:12]}")
     return Planned(digest, tuple(sorted(closures)), tuple(summarise_plan(document)))
 
 
 def approve_plan(house: House, digest: str, *, approved_by: str) -> None:
-    """Note that a named person approves exactly this plan."""
-    get_plan(house.ledger, digest)
+    """Note that a named person approves exactly this plan; PlanChangedError when it covers nobody any more."""
+    plan = get_plan(house.ledger, digest)
+    _require_current(house, plan, ("planned", *APPROVED_STATES))
     record_approval(house.ledger, digest, approved_by=approved_by, approved_at=house.now())
-    for request in _requests_of(house, digest, ("planned",)):
-        move_request(house.ledger, request, "approved", at=house.now(), actor=approved_by)
+    move_requests(house.ledger, _requests_of(house, digest, "planned"), Move("approved", house.now(), approved_by))
 
 
 def run_plan(house: House, digest: str) -> Mapping[str, Any]:
-    """Carry out an approved plan: rewrite, rebuild marts, forget, purge. May be repeated after a crash at any point."""
-    plan = get_plan(house.ledger, digest)
-    if plan.approved_by is None:
-        raise ConfigurationError("this plan is not approved", hint="approve it with `tokumei delete approve DIGEST`")
-    approved = _requests_of(house, digest, ("approved",))
-    if approved:
-        _require_unchanged(house, digest, approved)
-    for request in _requests_of(house, digest, ("approved", "verifying")):
-        _move(house, request, "running")
-    running = _requests_of(house, digest, ("running",))
-    with record_step("run_plan", "lake") as step:
-        _rewrite_tables(house, plan, running)
-        build_marts(house, also=touched_dates(plan.document))
-        _forget_facts(house, digest, running)
-        _purge_tables(house, plan)
-        step.count(requests=len(running), datasets=len(plan.document["datasets"]))
-    for request in running:
-        _move(house, request, "verifying")
-    return get_plan(house.ledger, digest).outcome
+    """Carry out an approved plan: rewrite, rebuild marts, forget, purge. Returns rows and files by dataset."""
+    plan = _require_approved(house, digest)
+    requests = _start_run(house, plan)
+    if requests:
+        subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
+        with record_step("run_plan", "lake") as step:
+            _rewrite_tables(house, plan, subjects)
+            build_marts(house, also=touched_dates(plan.document))
+            _forget_facts(house, plan, subjects)
+            _purge_tables(house, plan)
+            step.count(requests=len(requests), datasets=len(plan.document["datasets"]))
+        _move(house, requests, "verifying")
+    return summarise_outcome(get_plan(house.ledger, digest).outcome)
 
 
 def find_open_plans(house: House) -> tuple[str, ...]:
@@ -148,67 +139,83 @@ def find_open_plans(house: House) -> tuple[str, ...]:
     return tuple(sorted({request.plan_digest for request in open_requests if request.plan_digest}))
 
 
-def _require_unchanged(house: House, digest: str, approved: Sequence[DeletionRequest]) -> None:
+def _close_identities(house: House, requests: Sequence[DeletionRequest]) -> dict[str, Closure]:
+    links = read_columns(house.lake, house.catalogue.get("lake", "identity_links"), LINK_COLUMNS)
+    return {request.request_id: close_identity(unseal_subject(request, house.keyring), links) for request in requests}
+
+
+def _freeze(house: House, request: DeletionRequest, subject: Subject, digest: str) -> DeletionRequest:
+    """The request with its closed identity sealed: once rows are deleted, the links that led to it are gone."""
+    return replace(request, plan_digest=digest, sealed_subject=seal_subject(subject, house.keyring))
+
+
+def _require_approved(house: House, digest: str) -> StoredPlan:
+    plan = get_plan(house.ledger, digest)
+    if plan.approved_by is None:
+        raise ConfigurationError("this plan is not approved", hint="approve it with `tokumei delete approve DIGEST`")
+    _require_current(house, plan, APPROVED_STATES)
+    return plan
+
+
+def _require_current(house: House, plan: StoredPlan, states: Sequence[str]) -> None:
+    if not _requests_of(house, plan.digest, *states):
+        raise PlanChangedError(
+            f"plan {plan.digest[:12]} covers no request any more",
+            hint="a newer plan took its place, or its requests wait for one: run `tokumei delete plan`",
+        )
+
+
+def _start_run(house: House, plan: StoredPlan) -> tuple[DeletionRequest, ...]:
+    """Enter the run: from approval, if the plan still holds, or once more after a crash or an incomplete proof."""
+    approved = _requests_of(house, plan.digest, "approved")
+    if approved:
+        _require_unchanged(house, plan, approved)
+    _move(house, [*approved, *_requests_of(house, plan.digest, "verifying")], "running")
+    return _requests_of(house, plan.digest, "running")
+
+
+def _require_unchanged(house: House, plan: StoredPlan, approved: Sequence[DeletionRequest]) -> None:
     """What was approved must be what would be planned now; otherwise everyone goes back to be planned again."""
-    closures = {request.request_id: _close(house, request) for request in approved}
-    if digest_plan(make_plan(house.lake, house.catalogue, closures)) == digest:
+    if digest_plan(make_plan(house.lake, house.catalogue, _close_identities(house, approved))) == plan.digest:
         return
-    for request in approved:
-        _move(house, request, "ready", reason="the plan's inputs changed after approval", plan_digest=None)
+    reason = "the plan's inputs changed after approval"
+    _move(house, [replace(request, plan_digest=None) for request in approved], "ready", reason)
     raise PlanChangedError(
-        f"plan {digest[:12]} no longer describes what is stored",
+        f"plan {plan.digest[:12]} no longer describes what is stored",
         hint="nothing was deleted; make a new plan with `tokumei delete plan` and have it approved",
     )
 
 
-def _rewrite_tables(house: House, plan: StoredPlan, requests: Sequence[DeletionRequest]) -> None:
-    subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
-    for table in _deleted_tables(plan):
-        contract = house.catalogue.get("lake", table)
-        outcome = remove_subjects(house.lake, contract, subjects_of_table(house.catalogue, table, subjects))
-        figures = {"rows": outcome.row_count, "files": outcome.file_count, "survivors": outcome.survivor_hash}
-        record_outcome(house.ledger, plan.digest, table, figures)
+def _rewrite_tables(house: House, plan: StoredPlan, subjects: Mapping[str, Subject]) -> None:
+    announce = partial(_note_rewrite, house, plan.digest)
+    for table in rewritten_tables(plan.document):
+        requests = subjects_of_table(house.catalogue, table, subjects)
+        remove_subjects(house.lake, house.catalogue.get("lake", table), requests, plan=plan.digest, announce=announce)
 
 
-def _forget_facts(house: House, digest: str, requests: Sequence[DeletionRequest]) -> None:
-    forgotten = sum(
-        forget_account_facts(house.ledger, unseal_subject(request, house.keyring).users["membership"])
-        for request in requests
-    )
-    record_outcome(house.ledger, digest, LEDGER_TABLE, {"rows": forgotten, "files": 0})
+def _note_rewrite(house: House, digest: str, rewrite: Rewrite) -> None:
+    note_outcome(house.ledger, digest, rewrite.table, str(rewrite.number), describe_rewrite(rewrite))
+
+
+def _forget_facts(house: House, plan: StoredPlan, subjects: Mapping[str, Subject]) -> None:
+    """Noted first and forgotten then, so that what a crash interrupts is counted all the same."""
+    members = {request_id: subject.users["membership"] for request_id, subject in subjects.items()}
+    found = {request_id: count_account_facts(house.ledger, member) for request_id, member in members.items()}
+    for request_id, count in found.items():
+        if count:
+            note_outcome(house.ledger, plan.digest, LEDGER_TABLE, request_id, describe_forgotten({request_id: count}))
+    for member in members.values():
+        forget_account_facts(house.ledger, member)
 
 
 def _purge_tables(house: House, plan: StoredPlan) -> None:
-    for table in _deleted_tables(plan):
+    for table in rewritten_tables(plan.document):
         purge_table(house.lake, house.catalogue.get("lake", table))
 
 
-def _deleted_tables(plan: StoredPlan) -> Iterable[str]:
-    return (
-        dataset["table"]
-        for dataset in plan.document["datasets"]
-        if dataset["layer"] == "lake" and dataset["strategy"] == "delete"
-    )
-
-
-def _close(house: House, request: DeletionRequest) -> Closure:
-    links = read_columns(house.lake, house.catalogue.get("lake", "identity_links"), LINK_COLUMNS)
-    subject = unseal_subject(request, house.keyring)
-    return close_identity(replace(subject, devices={}), links)
-
-
-def _tombstones(request: DeletionRequest, subject: Subject, now: datetime) -> list[Tombstone]:
-    kinds = (("user", subject.users), ("device", subject.devices))
-    return [
-        Tombstone(kind, pseudonym, "membership", request.request_id, now)
-        for kind, by_purpose in kinds
-        for pseudonym in by_purpose.get("membership", ())
-    ]
-
-
-def _requests_of(house: House, digest: str, states: Sequence[str]) -> tuple[DeletionRequest, ...]:
+def _requests_of(house: House, digest: str, *states: str) -> tuple[DeletionRequest, ...]:
     return tuple(request for request in list_requests(house.ledger, states) if request.plan_digest == digest)
 
 
-def _move(house: House, request: DeletionRequest, state: str, *, reason: str | None = None, **changes: object) -> None:
-    move_request(house.ledger, request, state, at=house.now(), actor=PIPELINE, reason=reason, **changes)
+def _move(house: House, requests: Sequence[DeletionRequest], state: str, reason: str | None = None) -> None:
+    move_requests(house.ledger, requests, Move(state, house.now(), PIPELINE, reason))

@@ -10,7 +10,7 @@ from pipelines.contracts.model import read_document
 from pipelines.control.deliveries import held_files
 from pipelines.control.keyring_file import read_keyring
 from pipelines.control.ledger import open_ledger
-from pipelines.errors import ConfigurationError, TokumeiError
+from pipelines.errors import ConfigurationError, MissingKeyError, TokumeiError
 from pipelines.settings import Settings, prepare_home
 
 
@@ -62,7 +62,7 @@ def _examine_contracts(settings: Settings) -> str:
 def _examine_keys(settings: Settings) -> str:
     keyring = read_keyring(settings.keyring_file)
     if not settings.signing_key_file.exists():
-        raise ConfigurationError("the certificate signing key is missing", hint="restore it, or run `tokumei keys init`")
+        raise MissingKeyError("there is no certificate signing key", hint="restore it, or run `tokumei keys init`")
     return f"{len(keyring.keys)} keys"
 
 

@@ -11,7 +11,7 @@ from anonymization.keyring import Keyring
 from pipelines.contracts.model import Catalogue, load_catalogue
 from pipelines.control.keyring_file import read_keyring
 from pipelines.control.ledger import open_ledger
-from pipelines.lake.layout import Lake
+from pipelines.lake.layout import Lake, open_lake
 from pipelines.settings import Settings, prepare_home
 
 
@@ -26,7 +26,7 @@ class House:
     lake: Lake
 
     def now(self) -> datetime:
-        """This moment in the service's time zone, whose date is the service's today."""
+        """The moment in the service's time zone, whose date is the service's today."""
         return datetime.now(UTC).astimezone(self.settings.zone)
 
 
@@ -39,5 +39,5 @@ def open_house(settings: Settings) -> House:
         catalogue=load_catalogue(settings.contracts),
         ledger=open_ledger(settings.control_url),
         keyring=keyring,
-        lake=Lake(settings.lake_uri),
+        lake=open_lake(settings.lake_uri),
     )

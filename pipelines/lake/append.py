@@ -6,16 +6,19 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import IO, cast
 
 import polars as pl
+import pyarrow.fs
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Contract
 from pipelines.errors import StorageBusyError
-from pipelines.lake.layout import DataFile, Lake, open_table
+from pipelines.lake.layout import DataFile, Lake, open_batch, read_log
 
 ATTEMPTS = 20
 BATCH_VERSION = 1
@@ -40,16 +43,20 @@ def write_file(lake: Lake, table: str, partition: Mapping[str, str | None], rows
     filesystem, root = lake.open_files(table)
     filesystem.create_dir(f"{root}/{directory}", recursive=True)
     with filesystem.open_output_stream(f"{root}/{path}") as stream:
-        rows.write_parquet(stream, compression="zstd", compression_level=1, statistics=False)
+        rows.write_parquet(cast("IO[bytes]", stream), compression="zstd", compression_level=1, statistics=False)
     byte_count = filesystem.get_file_info(f"{root}/{path}").size
     return DataFile(path, rows.height, byte_count, partition)
 
 
 def commit_parts(lake: Lake, contract: Contract, parts: Sequence[DataFile], batch: str) -> bool:
-    """Make parts visible in one transaction named after its batch; False when that batch was committed before."""
+    """Make parts visible in one transaction named after its batch; False when that batch was committed before.
+
+    StorageBusyError when a part is gone, or when the table changes again and again; nothing is then committed.
+    """
+    require_stored(lake, contract, parts)
     for attempt in range(ATTEMPTS):
-        table = open_table(lake, contract)
-        if table.transaction_version(batch) is not None:
+        table, version = open_batch(lake, contract, batch)
+        if version:
             return False
         try:
             commit_actions(table, [add_action(part) for part in parts], batch)
@@ -60,24 +67,62 @@ def commit_parts(lake: Lake, contract: Contract, parts: Sequence[DataFile], batc
     raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run the step again")
 
 
-def commit_actions(table: DeltaTable, actions: Sequence[AddAction | RemoveAction], batch: str | None) -> None:
-    """One Delta commit of add and remove actions, optionally named after a batch."""
-    transactions = [Transaction(batch, BATCH_VERSION, int(time.time() * 1000))] if batch else None
-    table.create_write_transaction(
-        list(actions),
-        mode="append",
-        schema=table.schema(),
-        partition_by=table.metadata().partition_columns,
-        commit_properties=CommitProperties(app_transactions=transactions, max_commit_retries=0),
-        post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
-    )
+def require_stored(lake: Lake, contract: Contract, parts: Sequence[DataFile]) -> None:
+    """StorageBusyError when a purge swept parts that waited for too long: committed, they would break the table."""
+    filesystem, root = lake.open_files(contract.name)
+    found = filesystem.get_file_info([f"{root}/{part.path}" for part in parts])
+    if any(info.type != pyarrow.fs.FileType.File for info in found):
+        raise StorageBusyError(
+            f"parts of {contract.name} were swept before they were committed", hint="run the step again"
+        )
+
+
+def commit_actions(
+    table: DeltaTable, actions: Sequence[AddAction | RemoveAction], batch: str, version: int = BATCH_VERSION
+) -> None:
+    """One Delta commit on the table as it was opened, which leaves the batch at this version.
+
+    CommitFailedError when the table moved on meanwhile: whether the actions still fit is for the caller to see.
+    """
+    opened_version = table.version()
+    try:
+        table.create_write_transaction(
+            list(actions),
+            mode="append",
+            schema=table.schema(),
+            partition_by=table.metadata().partition_columns,
+            commit_properties=_name_batch(batch, version),
+            post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
+        )
+    except DeltaError:
+        # A purge may take the log away at any moment: then neither success nor failure is what the error says.
+        if _find_version(table, batch) == version:
+            return
+        if table.version() == opened_version:
+            raise
+        raise CommitFailedError("the table moved on") from None
+
+
+def _find_version(table: DeltaTable, batch: str) -> int | None:
+    """Where a batch stands in the table as it is now, which the table then is."""
+
+    def read() -> int | None:
+        table.update_incremental()
+        return table.transaction_version(batch)
+
+    return read_log(table.table_uri.rpartition("/")[2], read)
+
+
+def _name_batch(batch: str, version: int) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(batch, version, _now())], max_commit_retries=0)
 
 
 def discard_parts(lake: Lake, contract: Contract, parts: Sequence[DataFile]) -> None:
-    """Remove files that were written but are not to be committed."""
+    """Remove files that were written but are not to be committed; one that is gone already is no matter."""
     filesystem, root = lake.open_files(contract.name)
     for part in parts:
-        filesystem.delete_file(f"{root}/{part.path}")
+        with suppress(FileNotFoundError):
+            filesystem.delete_file(f"{root}/{part.path}")
 
 
 def add_action(file: DataFile) -> AddAction:

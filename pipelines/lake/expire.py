@@ -11,7 +11,7 @@ from deltalake.exceptions import CommitFailedError
 from pipelines.contracts.model import Contract
 from pipelines.errors import StorageBusyError
 from pipelines.lake.append import ATTEMPTS, commit_actions, remove_action
-from pipelines.lake.layout import DataFile, Lake, live_files, open_table
+from pipelines.lake.layout import DataFile, Lake, live_files, open_batch
 
 RETENTION = "retention"
 
@@ -28,13 +28,12 @@ class Expiry:
 def expire_rows(lake: Lake, contract: Contract, oldest: date) -> Expiry:
     """End every partition dated before oldest, in one commit; its files stay on disk until the table is purged."""
     for attempt in range(ATTEMPTS):
-        table = open_table(lake, contract)
+        table, number = open_batch(lake, contract, RETENTION)
         old = [file for file in live_files(table) if _date_of(file, contract) < oldest.isoformat()]
         if not old:
             return Expiry(contract.name, 0, 0)
-        number = (table.transaction_version(RETENTION) or 0) + 1
         try:
-            commit_actions(table, [remove_action(file) for file in old], RETENTION, number)
+            commit_actions(table, [remove_action(file) for file in old], RETENTION, number + 1)
         except CommitFailedError:
             time.sleep(0.05 * attempt)
         else:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from urllib.parse import unquote
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 import polars as pl
 import pyarrow.fs
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Contract
+from pipelines.errors import StorageBusyError
+
+T = TypeVar("T")
+READ_ATTEMPTS = 20
 
 # No column statistics in the log, and nothing in it older than its last checkpoint: pseudonyms must be erasable.
 TABLE_CONFIGURATION = {
@@ -25,18 +32,22 @@ TABLE_CONFIGURATION = {
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """The place of all Delta tables: a local directory or an object-store URI, with its credentials."""
+    """The place of all Delta tables: an absolute local path or an object-store URI, with its credentials."""
 
     uri: str
     storage_options: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def directory(self) -> Path | None:
+        """Where a lake on this machine lies; None for one in an object store."""
+        return None if "://" in self.uri else Path(self.uri)
 
     def table_uri(self, table: str) -> str:
         return f"{self.uri.rstrip('/')}/{table}"
 
     def open_files(self, table: str) -> tuple[pyarrow.fs.FileSystem, str]:
         """The file system of a table, and the table's root in it."""
-        filesystem, root = pyarrow.fs.FileSystem.from_uri(self.table_uri(table))
-        return filesystem, root
+        return open_files(self.table_uri(table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +60,58 @@ class DataFile:
     partition: Mapping[str, str | None] = field(hash=False)
 
 
+def open_lake(uri: str, storage_options: Mapping[str, str] | None = None) -> Lake:
+    """The lake at a URI; a local one may be given as a path, relative or not, or as file://."""
+    if uri.startswith("file://"):
+        uri = unquote(urlsplit(uri).path)
+    return Lake(uri if "://" in uri else str(Path(uri).absolute()), storage_options or {})
+
+
+def open_files(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
+    """The file system behind a URI or absolute path, and the path in it."""
+    filesystem, root = pyarrow.fs.FileSystem.from_uri(uri)
+    return filesystem, root
+
+
+def list_entries(lake: Lake) -> tuple[str, ...]:
+    """Every name directly below the lake, each of which should be a table."""
+    filesystem, root = open_files(lake.uri)
+    entries = filesystem.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
+    return tuple(sorted(entry.base_name for entry in entries))
+
+
 def open_table(lake: Lake, contract: Contract) -> DeltaTable:
     """The Delta table of a contract, created empty when it does not exist yet."""
+    return read_log(contract.name, lambda: _open_or_create(lake, contract))
+
+
+def open_batch(lake: Lake, contract: Contract, batch: str) -> tuple[DeltaTable, int]:
+    """The table, and the version at which a batch stands in it: 0 when it was never committed.
+
+    Both at once, for the log that tells the version may be gone the moment after.
+    """
+
+    def read() -> tuple[DeltaTable, int]:
+        table = _open_or_create(lake, contract)
+        return table, table.transaction_version(batch) or 0
+
+    return read_log(contract.name, read)
+
+
+def read_log(table: str, read: Callable[[], T]) -> T:
+    """Read from a log, again when a purge took away what was being read; StorageBusyError when it stays away."""
+    for attempt in range(READ_ATTEMPTS):
+        try:
+            return read()
+        except (DeltaError, FileNotFoundError):
+            time.sleep(0.02 * attempt)
+    raise StorageBusyError(
+        f"the log of table {table} cannot be read",
+        hint="run the step again; if this stays, restore the table from its backup",
+    )
+
+
+def _open_or_create(lake: Lake, contract: Contract) -> DeltaTable:
     uri, options = lake.table_uri(contract.name), dict(lake.storage_options)
     try:
         return DeltaTable(uri, storage_options=options)
@@ -100,12 +161,24 @@ def table_dates(lake: Lake, contract: Contract) -> tuple[date, ...]:
 def read_columns(lake: Lake, contract: Contract, columns: Sequence[str]) -> pl.DataFrame:
     """Some columns of a whole table; for tables that are small beside the events."""
     schema = {name: kind for name, kind in polars_schema(contract).items() if name in columns}
-    filesystem, root = lake.open_files(contract.name)
-    frames = [pl.DataFrame(schema=schema)]
+    return pl.concat([pl.DataFrame(schema=schema), *read_files(lake, contract, list(schema))])
+
+
+def read_files(lake: Lake, contract: Contract, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Some stored columns of a table, file by file, so that memory holds one file at a time."""
     for file in live_files(open_table(lake, contract)):
-        with filesystem.open_input_file(f"{root}/{file.path}") as stream:
-            frames.append(pl.read_parquet(stream, columns=list(schema), hive_partitioning=False))
-    return pl.concat(frames)
+        yield read_file(lake, contract.name, file.path, columns)
+
+
+def read_file(lake: Lake, table: str, path: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """The rows of one file of a table, without the columns that its partition directories name."""
+    return pl.read_parquet(
+        f"{lake.table_uri(table)}/{path}",
+        columns=None if columns is None else list(columns),
+        glob=False,
+        hive_partitioning=False,
+        storage_options=dict(lake.storage_options) or None,
+    )
 
 
 def _text(value: object) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow.fs
 
 from pipelines.contracts.model import Contract
-from pipelines.lake.layout import Lake, live_files, open_table
+from pipelines.lake.layout import Lake, live_files, open_table, read_log
 
 LOG_DIRECTORY = "_delta_log"
 LONGEST_WRITE_SECONDS = 3600.0
@@ -24,30 +24,38 @@ class Purge:
 
 
 def purge_table(lake: Lake, contract: Contract, *, orphan_age: float = LONGEST_WRITE_SECONDS) -> Purge:
-    """Leave only the current version on disk: ended files, older log entries, and orphans older than orphan_age seconds.
+    """Leave only the current version on disk: no ended files, no older log entries, no orphans over orphan_age seconds.
 
     The age spares files that a running ingest has written and not committed yet.
     """
-    table = open_table(lake, contract)
-    ended = table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
-    table = open_table(lake, contract)
-    table.create_checkpoint()
+    ended_count = read_log(contract.name, lambda: _forget_history(lake, contract))
+    return Purge(contract.name, ended_count, _sweep_orphans(lake, contract, orphan_age))
+
+
+def _forget_history(lake: Lake, contract: Contract) -> int:
+    ended = open_table(lake, contract).vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    open_table(lake, contract).create_checkpoint()
     open_table(lake, contract).cleanup_metadata()
-    return Purge(contract.name, len(ended), _sweep(lake, contract, orphan_age))
+    return len(ended)
 
 
-def _sweep(lake: Lake, contract: Contract, orphan_age: float) -> int:
+def _sweep_orphans(lake: Lake, contract: Contract, orphan_age: float) -> int:
     filesystem, root = lake.open_files(contract.name)
+    written_before = time.time() - orphan_age
+    stored = filesystem.get_file_info(pyarrow.fs.FileSelector(root, recursive=True))
+    old = [info.path for info in stored if _is_data(info) and _written_at(info) < written_before]
+    # Only now: what is committed after the listing counts as live, so that nothing just committed is swept.
     live = {f"{root}/{file.path}" for file in live_files(open_table(lake, contract))}
-    oldest_kept = time.time() - orphan_age
-    orphans = [
-        info.path
-        for info in filesystem.get_file_info(pyarrow.fs.FileSelector(root, recursive=True))
-        if info.type == pyarrow.fs.FileType.File
-        and f"/{LOG_DIRECTORY}/" not in info.path
-        and info.path not in live
-        and info.mtime.timestamp() < oldest_kept
-    ]
+    orphans = [path for path in old if path not in live]
     for path in orphans:
         filesystem.delete_file(path)
     return len(orphans)
+
+
+def _is_data(info: pyarrow.fs.FileInfo) -> bool:
+    return bool(info.type == pyarrow.fs.FileType.File and f"/{LOG_DIRECTORY}/" not in info.path)
+
+
+def _written_at(info: pyarrow.fs.FileInfo) -> float:
+    """A store that tells no time tells no age either, so its files stay."""
+    return info.mtime.timestamp() if info.mtime else float("inf")

@@ -1,19 +1,29 @@
-"""Subjects out of a Delta table: only the files that hold them are rewritten, in one commit, everyone else's rows equal."""
+"""Subjects out of a Delta table: only files that hold them are rewritten, in one commit, all other rows equal."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines.contracts.model import Contract
 from pipelines.errors import DeletionIncompleteError, StorageBusyError
-from pipelines.lake.append import ATTEMPTS, add_action, commit_actions, discard_parts, remove_action, write_file
-from pipelines.lake.layout import DataFile, Lake, live_files, open_table
+from pipelines.lake.append import (
+    ATTEMPTS,
+    add_action,
+    commit_actions,
+    discard_parts,
+    remove_action,
+    require_stored,
+    write_file,
+)
+from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, open_table, read_file
 
 Subjects = Mapping[str, Sequence[bytes]]  # pseudonyms by column
 Requests = Mapping[str, Subjects]  # subjects by request id, all served in one pass
@@ -29,87 +39,59 @@ class TouchedFile:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """What one rewrite did. The survivor hashes are equal sums over all other rows of the touched files."""
+    """What one commit does to a table: the rows and files of each request, and what survives in the touched files.
+
+    number counts the commits of one plan on one table, from 1. survivor_hash is the sum of the survivors' row hashes,
+    the same before and after.
+    """
 
     table: str
-    file_count: int
-    row_count: int
+    number: int
+    row_counts: Mapping[str, int] = field(hash=False)
+    file_counts: Mapping[str, int] = field(hash=False)
     survivor_count: int
     survivor_hash: str
-    event_dates: tuple[str, ...] = field(default=())
 
 
 def locate_subjects(lake: Lake, contract: Contract, requests: Requests) -> tuple[TouchedFile, ...]:
     """The live files that hold any row of the requests' subjects; each file's subject columns are read once."""
-    return _locate(lake, contract, open_table(lake, contract), requests)
+    return _Removal(lake, contract, requests).locate(open_table(lake, contract))
 
 
-def remove_subjects(lake: Lake, contract: Contract, requests: Requests) -> Rewrite:
-    """Rewrite every file that holds the subjects without them, in one transaction; again when the table moved on."""
+def remove_subjects(
+    lake: Lake, contract: Contract, requests: Requests, *, plan: str, announce: Callable[[Rewrite], None]
+) -> Rewrite | None:
+    """Rewrite every file that holds the subjects without them, in one transaction; again when the table moved on.
+
+    announce hears what a commit will do just before it does it, so that a crash in between loses no figure: the next
+    attempt announces the same number again, and a later commit the next one. None when nobody is there to remove.
+    """
+    removal = _Removal(lake, contract, requests)
     for attempt in range(ATTEMPTS):
-        table = open_table(lake, contract)
-        touched = _locate(lake, contract, table, requests)
+        table, version = open_batch(lake, contract, plan)
+        touched = removal.locate(table)
+        written = removal.write_survivors(touched)
         if not touched:
-            return Rewrite(contract.name, 0, 0, 0, _hash_text(0))
-        written, outcome = _rewrite_files(lake, contract, touched, requests)
-        actions = [*(add_action(file) for file in written), *(remove_action(hit.file) for hit in touched)]
+            return None
+        require_stored(lake, contract, [new.file for new in written])
+        rewrite = _describe(contract, version + 1, touched, written)
+        announce(rewrite)
         try:
-            commit_actions(table, actions, batch=None)
+            commit_actions(table, _list_actions(touched, written), plan, rewrite.number)
         except CommitFailedError:
-            discard_parts(lake, contract, written)
             time.sleep(0.05 * attempt)
         else:
-            return outcome
+            return rewrite
+    removal.write_survivors(())
     raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run the deletion again")
 
 
-def _locate(lake: Lake, contract: Contract, table: DeltaTable, requests: Requests) -> tuple[TouchedFile, ...]:
-    columns = sorted({name for subjects in requests.values() for name in subjects})
-    counts = [_is_subject(subjects).sum().alias(request) for request, subjects in requests.items()]
-    filesystem, root = lake.open_files(contract.name)
-    touched = []
-    for file in live_files(table):
-        with filesystem.open_input_file(f"{root}/{file.path}") as stream:
-            rows = pl.read_parquet(stream, columns=columns, hive_partitioning=False)
-        hits = {request: count for request, count in rows.select(counts).row(0, named=True).items() if count}
-        if hits:
-            touched.append(TouchedFile(file, hits))
-    return tuple(touched)
-
-
-def _rewrite_files(
-    lake: Lake, contract: Contract, touched: Sequence[TouchedFile], requests: Requests
-) -> tuple[list[DataFile], Rewrite]:
-    filesystem, root = lake.open_files(contract.name)
-    is_anyone = pl.any_horizontal([_is_subject(subjects) for subjects in requests.values()])
-    written: list[DataFile] = []
-    removed = survivors = total = 0
+def count_rows(touched: Sequence[TouchedFile]) -> dict[str, int]:
+    """The rows of each request."""
+    counts = Counter[str]()
     for hit in touched:
-        with filesystem.open_input_file(f"{root}/{hit.file.path}") as stream:
-            rows = pl.read_parquet(stream, hive_partitioning=False)
-        kept = rows.filter(~is_anyone)
-        removed += rows.height - kept.height
-        survivors += kept.height
-        total += multiset_hash(kept)
-        if kept.height:
-            written.append(_write_checked(lake, contract, hit.file, kept))
-    dates = {str(hit.file.partition[contract.partition_columns[0]]) for hit in touched}
-    return written, Rewrite(contract.name, len(touched), removed, survivors, _hash_text(total), tuple(sorted(dates)))
-
-
-def _write_checked(lake: Lake, contract: Contract, old: DataFile, kept: pl.DataFrame) -> DataFile:
-    """Write survivors and read them back: same schema, same multiset of rows, or the deletion stops."""
-    new = write_file(lake, contract.name, old.partition, kept)
-    filesystem, root = lake.open_files(contract.name)
-    with filesystem.open_input_file(f"{root}/{new.path}") as stream:
-        stored = pl.read_parquet(stream, hive_partitioning=False)
-    if stored.schema != kept.schema or multiset_hash(stored) != multiset_hash(kept):
-        discard_parts(lake, contract, [new])
-        raise DeletionIncompleteError(
-            f"a rewritten file of {contract.name} does not read back equal",
-            hint="nothing was committed; check the disk and run the deletion again",
-        )
-    return new
+        counts.update(hit.hits)
+    return dict(counts)
 
 
 def multiset_hash(rows: pl.DataFrame) -> int:
@@ -117,10 +99,83 @@ def multiset_hash(rows: pl.DataFrame) -> int:
     return int(rows.hash_rows(seed=1).sum() or 0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Survivors:
+    """A new file of everybody else's rows, and their hash."""
+
+    file: DataFile
+    hash: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Removal:
+    """Everything read and written so far: files never change, so a table that moved on costs only its new ones."""
+
+    lake: Lake
+    contract: Contract
+    requests: Requests
+    hits: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    survivors: dict[str, _Survivors | None] = field(default_factory=dict)
+
+    def locate(self, table: DeltaTable) -> tuple[TouchedFile, ...]:
+        """The files of a table's version that hold the subjects."""
+        columns = sorted({name for subjects in self.requests.values() for name in subjects})
+        if not columns:
+            return ()
+        live = live_files(table)
+        self.hits.update({file.path: self._search(file, columns) for file in live if file.path not in self.hits})
+        return tuple(TouchedFile(file, self.hits[file.path]) for file in live if self.hits[file.path])
+
+    def write_survivors(self, touched: Sequence[TouchedFile]) -> list[_Survivors]:
+        """One new file for each touched one, unless the subjects were all that it held; any others are discarded."""
+        files = {hit.file.path: hit.file for hit in touched}
+        for path in self.survivors.keys() - files.keys():
+            gone = self.survivors.pop(path)
+            discard_parts(self.lake, self.contract, [gone.file] if gone else [])
+        self.survivors.update({path: self._rewrite(files[path]) for path in files if path not in self.survivors})
+        return [new for new in self.survivors.values() if new]
+
+    def _search(self, file: DataFile, columns: Sequence[str]) -> dict[str, int]:
+        counts = [_is_subject(subjects).sum().alias(request) for request, subjects in self.requests.items()]
+        found = read_file(self.lake, self.contract.name, file.path, columns).select(counts).row(0, named=True)
+        return {request: count for request, count in found.items() if count}
+
+    def _rewrite(self, file: DataFile) -> _Survivors | None:
+        is_anyone = pl.any_horizontal([_is_subject(subjects) for subjects in self.requests.values()])
+        kept = read_file(self.lake, self.contract.name, file.path).filter(~is_anyone)
+        return _write_checked(self.lake, self.contract, file, kept) if kept.height else None
+
+
+def _write_checked(lake: Lake, contract: Contract, old: DataFile, kept: pl.DataFrame) -> _Survivors:
+    """Write survivors and read them back: same schema, same multiset of rows, or the deletion stops."""
+    new, expected = write_file(lake, contract.name, old.partition, kept), multiset_hash(kept)
+    stored = read_file(lake, contract.name, new.path)
+    if stored.schema != kept.schema or multiset_hash(stored) != expected:
+        discard_parts(lake, contract, [new])
+        raise DeletionIncompleteError(
+            f"a rewritten file of {contract.name} does not read back equal",
+            hint="nothing was committed; check the disk and run the deletion again",
+        )
+    return _Survivors(new, expected)
+
+
+def _list_actions(touched: Sequence[TouchedFile], written: Sequence[_Survivors]) -> list[AddAction | RemoveAction]:
+    return [*(add_action(new.file) for new in written), *(remove_action(hit.file) for hit in touched)]
+
+
+def _describe(
+    contract: Contract, number: int, touched: Sequence[TouchedFile], written: Sequence[_Survivors]
+) -> Rewrite:
+    return Rewrite(
+        table=contract.name,
+        number=number,
+        row_counts=count_rows(touched),
+        file_counts=dict(Counter(request for hit in touched for request in hit.hits)),
+        survivor_count=sum(new.file.row_count for new in written),
+        survivor_hash=f"{sum(new.hash for new in written) % 2**64:016x}",
+    )
+
+
 def _is_subject(subjects: Subjects) -> pl.Expr:
     members = [pl.col(name).is_in(list(values)).fill_null(value=False) for name, values in subjects.items() if values]
     return pl.any_horizontal(members) if members else pl.lit(value=False)
-
-
-def _hash_text(total: int) -> str:
-    return f"{total % 2**64:016x}"

@@ -22,17 +22,17 @@ class Entry:
     reason: str = ""
 
 
-def list_entries(directories: Sequence[Path], excluded: Sequence[Path]) -> Iterator[Entry]:
-    """Every entry below the directories, and the directories themselves, in a stable order, excluded subtrees left out.
+def distinct(directories: Sequence[Path]) -> list[Path]:
+    """The directories, one given twice only once."""
+    return list({path.resolve(): path for path in reversed(directories)}.values())
 
-    A directory given twice is listed once. Only the given paths may be links; below them no link is followed.
+
+def list_entries(root: Path, excluded: Sequence[Path]) -> Iterator[Entry]:
+    """Every entry below a directory, and the directory itself, in a stable order, excluded subtrees left out.
+
+    Only the given path may be a link; below it no link is followed.
     """
     left_out = {path.resolve() for path in excluded}
-    for directory in {path.resolve(): path for path in reversed(directories)}.values():
-        yield from list_tree(directory, left_out)
-
-
-def list_tree(root: Path, left_out: set[Path]) -> Iterator[Entry]:
     base = root.resolve()
     if not os.path.lexists(base):
         yield Entry(root, "unreachable", "does not exist or cannot be reached")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipelines.errors import ConfigurationError
 from pipelines.proof.decoding import RAW, walk_file
-from pipelines.proof.directories import Entry, describe, list_entries
+from pipelines.proof.directories import Entry, describe, distinct, list_entries
 from pipelines.proof.needles import Needles, build_needles
 from pipelines.proof.pieces import Failure, Piece, Values, Window, list_values
 
@@ -35,7 +35,7 @@ class ScanReport:
     """What was looked for, what was read, and what was found; paths and places in it have identifiers masked.
 
     `finding_count` counts every occurrence, `findings` holds the first hundred of each file. `undecodable` counts
-    damaged contents, of which the raw bytes and all that still decoded were searched.
+    damaged contents, of which the raw bytes and all that still decoded were searched; `damaged` names their files.
     """
 
     identifier_count: int
@@ -45,6 +45,7 @@ class ScanReport:
     findings: tuple[Finding, ...]
     unreachable: tuple[str, ...]
     undecodable: int
+    damaged: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -62,6 +63,12 @@ class Tally:
     findings: list[Finding] = field(default_factory=list)
     unreachable: list[str] = field(default_factory=list)
     undecodable: int = 0
+    damaged: list[str] = field(default_factory=list)
+
+    @property
+    def progress(self) -> tuple[int, int, int]:
+        """Changes with whatever was read, found or out of reach."""
+        return self.file_count, self.finding_count, len(self.unreachable)
 
 
 def scan(
@@ -69,14 +76,15 @@ def scan(
 ) -> ScanReport:
     """Search every file, name and link target under the directories for every identifier in every known form.
 
-    Memory is flat in the size of the files. Raises ConfigurationError for no directories or no identifiers.
+    Memory is flat in the size of the files. Raises ConfigurationError for no directories or no identifiers, and for a
+    directory without any file: that nothing is found where nothing is proves nothing.
     """
     if not directories:
         raise ConfigurationError("no directory to scan", hint="name at least one directory")
     needles = build_needles(identifiers)
     tally = Tally()
-    for entry in list_entries(directories, excluded):
-        scan_entry(entry, needles, tally)
+    for directory in distinct(directories):
+        scan_directory(directory, excluded, needles, tally)
     return ScanReport(
         identifier_count=needles.identifier_count,
         file_count=tally.file_count,
@@ -85,6 +93,7 @@ def scan(
         findings=tuple(tally.findings),
         unreachable=tuple(tally.unreachable),
         undecodable=tally.undecodable,
+        damaged=tuple(tally.damaged),
     )
 
 
@@ -101,6 +110,17 @@ def read_identifiers(path: Path) -> list[str]:
     if not identifiers:
         raise ConfigurationError(f"the identifier file {path} holds no identifier", hint=hint)
     return identifiers
+
+
+def scan_directory(directory: Path, excluded: Sequence[Path], needles: Needles, tally: Tally) -> None:
+    before = tally.progress
+    for entry in list_entries(directory, excluded):
+        scan_entry(entry, needles, tally)
+    if tally.progress == before:
+        raise ConfigurationError(
+            f"no file was read under {mask(os.fspath(directory), needles)}",
+            hint="name the directory that holds the data",
+        )
 
 
 def scan_entry(entry: Entry, needles: Needles, tally: Tally) -> None:
@@ -137,6 +157,7 @@ def add_failure(failure: Failure, shown: str, needles: Needles, tally: Tally) ->
         tally.unreachable.append(f"{shown}: {mask(failure.place, needles)}: {failure.reason}")
     else:
         tally.undecodable += 1
+        tally.damaged += [shown] if shown not in tally.damaged[-1:] else []
 
 
 def add_findings(piece: Window | Values, shown: str, needles: Needles, tally: Tally, limit: int) -> None:

@@ -116,6 +116,7 @@ print(*scan(*arguments).unreachable, sep="\\n")
 
 def test_socket_and_pipe_are_passed_by_without_waiting(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"quiet")
     assert scan([tmp_path], [USER]).clean
 
 

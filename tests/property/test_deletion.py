@@ -1,0 +1,191 @@
+"""Who may go, what is theirs, and what a rewrite leaves are what naive oracles say, whatever the data."""
+
+import calendar
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipelines.contracts.derive import polars_schema
+from pipelines.contracts.model import load_catalogue
+from pipelines.control.subjects import AccountFacts
+from pipelines.deletion.closure import close_identity
+from pipelines.deletion.eligibility import decide_eligibility
+from pipelines.deletion.request import Subject
+from pipelines.lake.append import commit_parts, write_parts
+from pipelines.lake.layout import Lake, live_files, open_lake, open_table, read_columns
+from pipelines.lake.purge import purge_table
+from pipelines.lake.rewrite import Rewrite, Subjects, remove_subjects
+from pipelines.proof.scan import scan
+from pipelines.settings import REPOSITORY
+
+CONTRACT = load_catalogue(REPOSITORY / "data_contracts").get("lake", "identity_links")
+FIRST_DAY = date(2026, 11, 20)
+Row = tuple[int, int, int]  # user, device, day
+
+days = st.dates(date(2020, 1, 1), date(2032, 12, 31))
+people = st.integers(0, 5)
+rows = st.tuples(people, people, st.integers(0, 1))
+batches = st.lists(st.lists(rows, min_size=1, max_size=8), min_size=1, max_size=4)
+
+
+def name_one(kind: str, number: int) -> bytes:
+    return f"{kind}-{number}".encode().ljust(16, b"~")
+
+
+def month_later(day: date) -> date:
+    """The same day of the next month, or its last."""
+    year, month = (day.year + 1, 1) if day.month == 12 else (day.year, day.month + 1)
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+@given(days, days)
+@example(date(2026, 1, 31), date(2026, 2, 27))
+@example(date(2026, 1, 31), date(2026, 2, 28))
+@example(date(2028, 1, 31), date(2028, 2, 29))
+def test_waiting_ends_a_calendar_month_after_the_last_transaction(last: date, today: date):
+    decided = decide_eligibility(AccountFacts(0, 0, last), today)
+    assert decided.eligible_on == month_later(last)
+    assert decided.is_eligible is (today >= month_later(last))
+    assert (decided.reason is None) is decided.is_eligible
+
+
+@given(st.integers(0, 3), st.integers(0, 3), st.none() | days, days)
+def test_nobody_goes_with_anything_open_and_nobody_waits_without_a_reason(
+    listings: int, trades: int, last: date | None, today: date
+):
+    decided = decide_eligibility(AccountFacts(listings, trades, last), today)
+    assert not (decided.is_eligible and (listings or trades))
+    assert decided.is_eligible is (decided.reason is None)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["usage", "security", "membership"]), people, people)))
+def test_own_devices_are_those_that_nobody_else_used_under_the_same_purpose(links: list[tuple[str, int, int]]):
+    frame = pl.DataFrame(
+        [
+            (purpose, name_one(f"{purpose} user", user), name_one(f"{purpose} device", each))
+            for purpose, user, each in links
+        ],
+        schema={"purpose": pl.String, "user_pseudonym": pl.Binary, "device_pseudonym": pl.Binary},
+        orient="row",
+    )
+    purposes = ("usage", "security", "membership", "satisfaction")
+    subject = Subject({purpose: (name_one(f"{purpose} user", 0),) for purpose in purposes})
+    closure = close_identity(subject, frame)
+    used = {(purpose, device) for purpose, user, device in links if user == 0}
+    shared = {(purpose, device) for purpose, user, device in links if user != 0} & used
+    expected = {
+        purpose: {name_one(f"{purpose} device", device) for found, device in used - shared if found == purpose}
+        for purpose in purposes
+    }
+    assert {purpose: set(closure.subject.devices.get(purpose, ())) for purpose in purposes} == expected
+    assert closure.own_device_count == len(expected["usage"])
+    assert closure.shared_device_count == len([device for purpose, device in shared if purpose == "usage"])
+
+
+def append(lake: Lake, batch: Iterable[Row], name: str) -> bool:
+    columns = [column.name for column in CONTRACT.columns if column.name not in ("event_date", "subject_bucket")]
+    frame = pl.DataFrame(
+        [
+            {
+                **dict.fromkeys(columns, f"{user}-{device}"),
+                "event_date": FIRST_DAY + timedelta(days=day),
+                "subject_bucket": user % 2,
+                "user_pseudonym": name_one("user", user),
+                "device_pseudonym": name_one("device", device),
+            }
+            for user, device, day in batch
+        ],
+        schema=polars_schema(CONTRACT),
+    )
+    return commit_parts(lake, CONTRACT, write_parts(lake, CONTRACT, frame), name)
+
+
+def read_rows(lake: Lake) -> Counter[str]:
+    return Counter(read_columns(lake, CONTRACT, ["file_id"])["file_id"].to_list())
+
+
+def count_pairs(kept: Iterable[Row]) -> Counter[str]:
+    return Counter(f"{user}-{device}" for user, device, _ in kept)
+
+
+def describe(user: int, devices: Iterable[int]) -> Subjects:
+    return {
+        "user_pseudonym": [name_one("user", user)],
+        "device_pseudonym": [name_one("device", device) for device in devices],
+    }
+
+
+@settings(max_examples=25, deadline=None)
+@given(batches, st.dictionaries(st.sampled_from("abc"), st.tuples(people, st.sets(people, max_size=2)), min_size=1))
+def test_rewrite_removes_the_subjects_rows_and_rewrites_only_files_that_held_them(
+    stored: list[list[Row]], requests: dict[str, tuple[int, set[int]]]
+):
+    def holds(row: Row, subject: tuple[int, set[int]]) -> bool:
+        return row[0] == subject[0] or row[1] in subject[1]
+
+    everything = [row for batch in stored for row in batch]
+    kept = [row for row in everything if not any(holds(row, subject) for subject in requests.values())]
+    hit_counts = {name: sum(holds(row, subject) for row in everything) for name, subject in requests.items()}
+    with tempfile.TemporaryDirectory() as directory:
+        lake = open_lake(directory)
+        for number, batch in enumerate(stored):
+            append(lake, batch, str(number))
+        before = {file.path: file for file in live_files(open_table(lake, CONTRACT))}
+        subjects = {name: describe(user, devices) for name, (user, devices) in requests.items()}
+        done = remove_subjects(lake, CONTRACT, subjects, plan="plan", announce=lambda _: None)
+        after = {file.path: file for file in live_files(open_table(lake, CONTRACT))}
+        assert read_rows(lake) == count_pairs(kept)
+    touched_rows = sum(file.row_count for path, file in before.items() if path not in after)
+    written_rows = sum(file.row_count for path, file in after.items() if path not in before)
+    assert touched_rows - written_rows == len(everything) - len(kept)
+    assert (done is None) is (len(kept) == len(everything)) is (before == after)
+    if done:
+        assert done.row_counts == {name: count for name, count in hit_counts.items() if count}
+        assert done.survivor_count == written_rows
+
+
+operations = st.one_of(
+    st.tuples(st.just("append"), st.lists(rows, min_size=1, max_size=5)),
+    st.tuples(st.just("remove"), people),
+    st.tuples(st.just("repeat"), st.integers(0, 9)),
+    st.tuples(st.just("purge"), st.none()),
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(operations, min_size=2, max_size=10))
+def test_any_order_of_appends_repeats_removals_and_purges_is_what_a_list_would_hold(history: list[tuple[str, object]]):
+    model: list[Row] = []
+    appended: list[list[Row]] = []
+    removed: set[int] = set()
+    with tempfile.TemporaryDirectory() as directory:
+        lake = open_lake(directory)
+        for operation, argument in history:
+            match operation, argument:
+                case "append", list(batch):
+                    appended.append(batch)
+                    assert append(lake, batch, str(len(appended)))
+                    model += batch
+                    removed -= {user for user, _, _ in batch}
+                case "repeat", int(number) if number < len(appended):
+                    assert not append(lake, appended[number], str(number + 1))
+                case "remove", int(user):
+                    remove_subjects(lake, CONTRACT, {"a": describe(user, [])}, plan="plan", announce=ignore)
+                    model = [row for row in model if row[0] != user]
+                    removed.add(user)
+                case "purge", None:
+                    purge_table(lake, CONTRACT, orphan_age=0)
+            assert read_rows(lake) == count_pairs(model)
+        purge_table(lake, CONTRACT, orphan_age=0)
+        gone = [name_one("user", user) for user in sorted(removed)]
+        assert not gone or scan([Path(directory)], gone).clean
+
+
+def ignore(_: Rewrite) -> None:
+    pass

@@ -1,0 +1,142 @@
+"""A plan says what will happen without saying to whom, and its digest changes exactly when that changes."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from anonymization.keyring import Keyring
+from pipelines.contracts.derive import polars_schema
+from pipelines.contracts.model import Catalogue
+from pipelines.deletion.closure import Closure
+from pipelines.deletion.plan import (
+    digest_plan,
+    make_plan,
+    rewritten_tables,
+    subjects_of_table,
+    summarise_plan,
+    touched_dates,
+)
+from pipelines.deletion.request import SUBJECT_PURPOSES, identify_subject
+from pipelines.lake.append import commit_parts, write_parts
+from pipelines.lake.layout import Lake, open_lake
+from pipelines.proof.scan import scan
+
+DAY, NEXT_DAY = date(2026, 11, 20), date(2026, 11, 21)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return open_lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def closures(keyring: Keyring) -> dict[str, Closure]:
+    """Two requests: one of a member with a device of their own, one without."""
+    first, second = (identify_subject(user, keyring) for user in ("u100000001", "u100000002"))
+    return {
+        "first": Closure(replace(first, devices={"usage": (b"D" * 16,)}), 1, 2),
+        "second": Closure(second, 0, 0),
+    }
+
+
+@pytest.fixture
+def store(lake: Lake, catalogue: Catalogue):
+    """Appends rows of users to a table, one batch a call."""
+
+    def append(table: str, users: list[bytes], batch: str, day: date = DAY, **columns: object) -> None:
+        contract = catalogue.get("lake", table)
+        given = {"event_date": day, "subject_bucket": 0, **columns}
+        rows = pl.DataFrame({"user_pseudonym": users}).with_columns(
+            pl.lit(value).alias(name) for name, value in given.items()
+        )
+        schema = polars_schema(contract)
+        typed = rows.with_columns(
+            pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in rows.columns
+        )
+        commit_parts(lake, contract, write_parts(lake, contract, typed.select(schema.names())), batch)
+
+    return append
+
+
+def test_plan_of_an_empty_lake_names_every_dataset_and_no_rows(lake: Lake, catalogue: Catalogue, closures):
+    document = make_plan(lake, catalogue, closures)
+    named = {(dataset["layer"], dataset["table"]) for dataset in document["datasets"]}
+    declared = {(contract.layer, contract.name) for contract in catalogue.contracts if contract.layer != "sources"}
+    assert named == declared | {("control", "account_facts")}
+    assert {line["rows"] for line in summarise_plan(document)} == {0}
+    assert touched_dates(document) == ()
+    assert document["requests"][0] == {"request_id": "first", "own_devices": 1, "shared_devices": 2}
+
+
+def test_plan_counts_rows_by_request_file_and_day(lake: Lake, catalogue: Catalogue, closures, store):
+    first, second = (closures[name].subject.users["usage"] for name in ("first", "second"))
+    store("page_views", [*first, b"o" * 16, second[1]], "a")
+    store("page_views", [b"o" * 16], "b", device_pseudonym=b"D" * 16)
+    store("page_views", [b"o" * 16], "c", NEXT_DAY)
+    store("survey_responses", [closures["first"].subject.users["satisfaction"][0]], "d", NEXT_DAY)
+    document = make_plan(lake, catalogue, closures)
+    [views] = [dataset for dataset in document["datasets"] if dataset["table"] == "page_views"]
+    assert views["rows"] == {"first": 3, "second": 1}
+    assert sorted(len(file["rows"]) for file in views["files"]) == [1, 2]
+    assert touched_dates(document) == (DAY, NEXT_DAY)
+    assert "page_views" in rewritten_tables(document)
+    assert "searches" not in rewritten_tables(document)
+
+
+def test_digest_is_stable_across_order_and_storage(lake: Lake, catalogue: Catalogue, closures, store):
+    store("page_views", list(closures["first"].subject.users["usage"]), "a")
+    document = make_plan(lake, catalogue, closures)
+    turned = make_plan(lake, catalogue, dict(reversed(closures.items())))
+    assert digest_plan(document) == digest_plan(turned) == digest_plan(json.loads(json.dumps(document)))
+    assert len(digest_plan(document)) == 64
+
+
+def test_digest_changes_with_a_file_a_hit_a_request_a_device_or_a_contract(
+    lake: Lake, catalogue: Catalogue, closures, store
+):
+    user = closures["first"].subject.users["usage"][0]
+    digests = [digest_plan(make_plan(lake, catalogue, closures))]
+    store("page_views", [user], "a")
+    digests.append(digest_plan(make_plan(lake, catalogue, closures)))
+    store("page_views", [user], "b")
+    digests.append(digest_plan(make_plan(lake, catalogue, closures)))
+    digests.append(digest_plan(make_plan(lake, catalogue, {"first": closures["first"]})))
+    shared = {**closures, "second": replace(closures["second"], shared_device_count=1)}
+    digests.append(digest_plan(make_plan(lake, catalogue, shared)))
+    newer = replace(catalogue.contracts[0], version="9.9.9")
+    digests.append(
+        digest_plan(make_plan(lake, replace(catalogue, contracts=(newer, *catalogue.contracts[1:])), closures))
+    )
+    assert len(set(digests)) == len(digests)
+
+
+def test_digest_ignores_what_is_not_the_subjects(lake: Lake, catalogue: Catalogue, closures, store):
+    store("page_views", [closures["first"].subject.users["usage"][0]], "a")
+    before = digest_plan(make_plan(lake, catalogue, closures))
+    store("page_views", [b"o" * 16], "b")
+    assert digest_plan(make_plan(lake, catalogue, closures)) == before
+
+
+def test_plan_holds_no_pseudonym_in_any_form(lake: Lake, catalogue: Catalogue, closures, store, tmp_path: Path):
+    subjects = [closure.subject for closure in closures.values()]
+    pseudonyms = [
+        value for subject in subjects for purpose in SUBJECT_PURPOSES for value in subject.pseudonyms(purpose)
+    ]
+    store("page_views", [value for subject in subjects for value in subject.users["usage"]], "a")
+    written = tmp_path / "plan"
+    written.mkdir()
+    (written / "plan.json").write_text(json.dumps(make_plan(lake, catalogue, closures)))
+    assert scan([written], pseudonyms).clean
+
+
+def test_links_are_searched_for_every_purpose_and_events_for_their_own(catalogue: Catalogue, closures):
+    subjects = {name: closure.subject for name, closure in closures.items()}
+    links = subjects_of_table(catalogue, "identity_links", subjects)["first"]
+    every = [value for values in subjects["first"].users.values() for value in values]
+    assert sorted(links["user_pseudonym"]) == sorted(every)
+    surveys = subjects_of_table(catalogue, "survey_responses", subjects)["first"]
+    assert surveys == {"user_pseudonym": subjects["first"].users["satisfaction"]}

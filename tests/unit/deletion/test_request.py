@@ -1,0 +1,126 @@
+"""A request turns its identifier into pseudonyms at once, and the ledger's file never shows whose it is."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import UUID
+
+import polars as pl
+import pytest
+import sqlalchemy as sa
+
+from anonymization.keyring import Keyring
+from pipelines.control.ledger import open_ledger
+from pipelines.control.requests import enter_request, list_requests
+from pipelines.control.subjects import AccountFacts
+from pipelines.deletion.request import (
+    SUBJECT_PURPOSES,
+    Subject,
+    accept_requests,
+    identify_subject,
+    list_tombstones,
+    new_request,
+    seal_subject,
+    unseal_subject,
+)
+from pipelines.errors import ConfigurationError
+from pipelines.proof.scan import scan
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+USER = "u123456789"
+FACTS = AccountFacts(1, 2, date(2026, 10, 1))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = open_ledger(f"sqlite:///{tmp_path}/control.db")
+    yield engine
+    engine.dispose()
+
+
+def make_request(keyring: Keyring, key: str = "key", facts: AccountFacts | None = FACTS):
+    return new_request(keyring, USER, request_key=key, channel="web", requested_at=NOON, facts=facts)
+
+
+def list_identifiers(subject: Subject) -> list[str | bytes]:
+    return [USER, *(value for purpose in SUBJECT_PURPOSES for value in subject.pseudonyms(purpose))]
+
+
+def test_subject_has_a_pseudonym_for_every_live_key_of_every_purpose(keyring: Keyring):
+    users = identify_subject(USER, keyring).users
+    assert {purpose: len(values) for purpose, values in users.items()} == {
+        "usage": 2,
+        "satisfaction": 1,
+        "security": 1,
+        "membership": 1,
+    }
+    every = [value for values in users.values() for value in values]
+    assert len(set(every)) == len(every)
+    assert {len(value) for value in every} == {16}
+
+
+@pytest.mark.parametrize("written", [f" {USER}", f"{USER}\n"])
+def test_space_around_the_identifier_names_nobody_else(keyring: Keyring, written: str):
+    assert identify_subject(written, keyring) == identify_subject(USER, keyring)
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_empty_identifier_is_refused(keyring: Keyring, empty: str):
+    with pytest.raises(ConfigurationError, match="user id is empty"):
+        identify_subject(empty, keyring)
+
+
+def test_request_id_follows_from_the_key_alone(keyring: Keyring):
+    first, again, other = (make_request(keyring, key) for key in ("key", "key", "another"))
+    assert first.request_id == again.request_id != other.request_id
+    assert UUID(first.request_id).version == 5
+
+
+@pytest.mark.parametrize("facts", [None, FACTS, AccountFacts(0, 0, None)])
+def test_sealed_subject_opens_to_what_it_was(keyring: Keyring, facts: AccountFacts | None):
+    subject = replace(identify_subject(USER, keyring, facts), devices={"usage": (bytes(16), b"\xff" * 16)})
+    request = replace(make_request(keyring), sealed_subject=seal_subject(subject, keyring))
+    assert unseal_subject(request, keyring) == subject
+
+
+def test_completed_request_has_no_subject(keyring: Keyring):
+    with pytest.raises(ConfigurationError, match="is completed"):
+        unseal_subject(replace(make_request(keyring), sealed_subject=None), keyring)
+
+
+def test_ledger_file_shows_neither_identifier_nor_pseudonym_of_a_request(
+    keyring: Keyring, ledger: sa.Engine, tmp_path: Path
+):
+    subject = identify_subject(USER, keyring)
+    enter_request(ledger, make_request(keyring))
+    assert scan([tmp_path], list_identifiers(subject)).clean
+    (tmp_path / "unsealed").write_bytes(subject.users["usage"][0])
+    assert not scan([tmp_path], list_identifiers(subject)).clean, "the positive control"
+
+
+def test_rows_of_the_source_become_requests_once_for_each_key(keyring: Keyring, ledger: sa.Engine):
+    rows = pl.DataFrame(
+        {
+            "request_key": ["a", "b", "a"],
+            "user_id": [USER, "u987654321", USER],
+            "channel": ["web", "phone", "web"],
+            "event_at": [NOON] * 3,
+        }
+    )
+    assert accept_requests(ledger, keyring, rows) == 2
+    assert accept_requests(ledger, keyring, rows) == 0
+    assert sorted(request.channel for request in list_requests(ledger)) == ["phone", "web"]
+    assert {request.state for request in list_requests(ledger)} == {"received"}
+
+
+def test_tombstones_stand_under_membership_pseudonyms_only(keyring: Keyring):
+    request = make_request(keyring)
+    devices = {"usage": (b"usage device",), "membership": (b"membership device",)}
+    subject = replace(identify_subject(USER, keyring), devices=devices)
+    stones = list_tombstones(request, subject, NOON)
+    assert [(stone.kind, stone.pseudonym) for stone in stones] == [
+        ("user", subject.users["membership"][0]),
+        ("device", b"membership device"),
+    ]
+    assert {(stone.request_id, stone.effective_at) for stone in stones} == {(request.request_id, NOON)}
