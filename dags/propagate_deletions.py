@@ -44,7 +44,6 @@ def propagate_deletions() -> None:
         subject=f"Deletion plan {{{{ {PLAN}['digest'] }}}}",
         body=f"{{{{ {PLAN}['request_count'] }}}} requests\n\n{{{{ {PLAN}['datasets'] | join('\n\n') }}}}",
         assigned_users=[COMPLIANCE],
-        retries=0,
     )
     carried_out = task(pool="warehouse_writer", show_return_value_in_logs=False)(orchestration.carry_out_plan)(
         plan, approve.output

@@ -32,5 +32,4 @@ def destroy(key_id: str) -> None:
     """Destroy an old key: what was made under it can never again be traced to anyone, nor deleted by request."""
     from pipelines.journeys.keys import destroy_key
 
-    destroy_key(load_settings(), key_id)
-    typer.echo(f"{key_id} is destroyed")
+    typer.echo(destroy_key(load_settings(), key_id).message)

@@ -17,6 +17,8 @@ from pipelines.embedded.failures import RequestRefusedError, ServerUnreachableEr
 
 PAGE_SIZE = 100
 READ_PAUSES = (1, 2, 4)
+# A person reads first; an answer while the asking process still ends makes Airflow's scheduler fail the task.
+SECONDS_TO_READ = 4.0
 
 Json = dict[str, Any]
 
@@ -118,6 +120,7 @@ class AirflowClient:
 
         Raises RequestRefusedError with status 403 for a user who may not answer, 409 when it is answered already.
         """
+        time.sleep(SECONDS_TO_READ)
         path = f"{_run_path(dag_id, run_id)}/taskInstances/{_part(task_id)}/-1/hitlDetails"
         body = {"chosen_options": [option], "params_input": {"note": note} if note else {}}
         answer = self._send("PATCH", path, body)
