@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipelines.contracts.lint import check_document
-from pipelines.contracts.model import read_document
+from pipelines.contracts.model import check_contracts, load_catalogue
 from pipelines.control.deliveries import held_files
 from pipelines.control.keyring_file import read_keyring
 from pipelines.control.ledger import open_ledger
@@ -51,12 +50,10 @@ def _examine_home(settings: Settings) -> str:
 
 
 def _examine_contracts(settings: Settings) -> str:
-    paths = sorted(settings.contracts.glob("*/*.odcs.yaml"))
-    violations = [violation for path in paths for violation in check_document(read_document(path), path)]
-    if violations or not paths:
-        listed = "; ".join(map(str, violations)) or f"no contracts in {settings.contracts}"
-        raise ConfigurationError(listed, hint="correct the contracts")
-    return f"{len(paths)} contracts hold"
+    violations = check_contracts(settings.contracts)
+    if violations:
+        raise ConfigurationError("; ".join(map(str, violations)), hint="correct the contracts")
+    return f"{len(load_catalogue(settings.contracts).contracts)} contracts hold"
 
 
 def _examine_keys(settings: Settings) -> str:
