@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from presidio_analyzer import EntityRecognizer
 
+from anonymization.names import build_name_recognizers
 from anonymization.recognizers.contact import (
     AddressRecognizer,
     EmailRecognizer,
@@ -41,7 +42,10 @@ __all__ = ["LANGUAGE", "build_recognizers"]
 
 
 def build_recognizers(identifier_patterns: Sequence[tuple[str, str]] = ()) -> list[EntityRecognizer]:
-    """Every recogniser of the default installation, and one for each (entity, pattern) that a service declares."""
+    """Every recogniser of this installation, and one for each (entity, pattern) that a service declares.
+
+    That of names is among them when a language model is installed; see `anonymization.names`.
+    """
     return [
         EmailRecognizer(),
         PhoneRecognizer(),
@@ -63,4 +67,5 @@ def build_recognizers(identifier_patterns: Sequence[tuple[str, str]] = ()) -> li
         CredentialRecognizer(),
         HonorificNameRecognizer(),
         *(DeclaredRecognizer(entity, pattern) for entity, pattern in identifier_patterns),
+        *build_name_recognizers(LANGUAGE),
     ]

@@ -6,7 +6,11 @@ from presidio_analyzer import PatternRecognizer
 
 from anonymization.recognizers import LANGUAGE, build_recognizers
 
-RECOGNIZERS = {item.supported_entities[0]: item for item in build_recognizers([("MEMBER_ID", "u[0-9]{9}")])}
+RECOGNIZERS = {
+    item.supported_entities[0]: item
+    for item in build_recognizers([("MEMBER_ID", "u[0-9]{9}")])
+    if isinstance(item, PatternRecognizer)  # that of names needs a model, and has tests of its own
+}
 
 
 def find(entity: str, text: str) -> list[str]:
@@ -146,7 +150,7 @@ def test_word_with_an_honorific_in_it_is_no_name(word: str):
 
 
 def test_honorifics_do_not_make_names_detectable():
-    assert "PERSON" not in RECOGNIZERS
+    assert RECOGNIZERS["HONORIFIC_NAME"].supported_entities == ["HONORIFIC_NAME"]
 
 
 def test_declared_identifier_is_found_beside_letters_but_not_within_digits():
