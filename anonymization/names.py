@@ -19,7 +19,6 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 PERSON, LOCATION = "PERSON", "LOCATION"
-NAMES = frozenset({PERSON, LOCATION})
 SCORE = 0.4  # below that of every pattern: models take addresses and numbers for names, and must not rename them
 CERTAIN = 1.0
 JAPANESE, ENGLISH = "ja", "en"
@@ -76,8 +75,13 @@ class NameRecognizer(EntityRecognizer):
 
 def build_name_recognizers(language: str) -> list[EntityRecognizer]:
     """One recogniser of names, registered for a Presidio language, when any model is installed; else none."""
-    models = choose_models(spacy.util.get_installed_models())
+    models = installed_models()
     return [NameRecognizer(models, language)] if models else []
+
+
+def installed_models() -> dict[str, str]:
+    """The spaCy model with which this installation reads each language; none by default."""
+    return choose_models(spacy.util.get_installed_models())
 
 
 def choose_models(installed: Iterable[str]) -> dict[str, str]:

@@ -14,7 +14,6 @@ from pipelines.control.ledger import open_ledger
 from pipelines.errors import ConfigurationError, TokumeiError
 from pipelines.settings import Settings, prepare_home
 
-
 WITHOUT_NAMES = {"redact": "redacted whole", "keep": "kept with the names in it, as its contract says"}
 
 
@@ -81,9 +80,7 @@ def _examine_ledger(settings: Settings) -> str:
 
 
 def _examine_names(settings: Settings) -> str:
-    """What becomes of each text in which a contract expects names; every answer is well, since none lets one through
-    that the contract does not.
-    """
+    """What becomes of each text in which a contract expects names; well in any case, since the contract decides it."""
     from anonymization.names import installed_models  # noqa: PLC0415 - spaCy takes seconds
 
     models = installed_models()

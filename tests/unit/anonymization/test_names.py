@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 import spacy
 
+from anonymization.columns import Context, Treatment, treat_columns
 from anonymization.free_text import REDACTED, build_scrubber
-from anonymization.names import NameRecognizer, build_name_recognizers, choose_models, languages_of
+from anonymization.names import NameRecognizer, build_name_recognizers, choose_models, installed_models, languages_of
 
 ENGLISH_RULES = [
     {"label": "PERSON", "pattern": [{"TEXT": "John"}, {"TEXT": "Smith"}]},
@@ -74,13 +75,28 @@ def test_model_is_not_loaded_before_a_text_needs_it(tmp_path: Path):
 
 
 def test_without_a_model_names_are_not_detectable():
-    if spacy.util.get_installed_models():
+    if installed_models():
         pytest.skip("a model is installed here")
     scrubber = build_scrubber()
 
     assert build_name_recognizers("ja") == []
     assert "PERSON" not in scrubber.detectable
     assert scrubber.scrub(pl.Series(["良い品"]), ["EMAIL_ADDRESS", "PERSON"]).to_list() == [REDACTED]
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [({}, REDACTED), ({"withoutNames": "redact"}, REDACTED), ({"withoutNames": "keep"}, "<UUID> 良い品")],
+)
+def test_text_that_may_hold_names_is_kept_only_where_its_contract_says_so(
+    options: dict[str, str], kept: str, context: Context
+):
+    if installed_models():
+        pytest.skip("a model is installed here")
+    frame = pl.DataFrame({"comment": ["3f2b8c1e-0d4a-4b6f-9c1d-5e6f7a8b9c0d 良い品"]})
+    scrub = Treatment("comment", "scrub", ("comment",), {"entities": ["UUID", "PERSON"], **options})
+
+    assert treat_columns(frame, [scrub], context)["comment"].to_list() == [kept]
 
 
 JAPANESE_NAMES = "山田太郎 鈴木花子 佐藤健一 高橋美咲 田中直人 渡辺麻友 伊藤陽菜 山本翔太 中村由美 小林和子"
@@ -123,5 +139,5 @@ def test_ginza_leaves_what_was_said_without_names(scrub: Callable[[str], str]):
 
 def test_ginza_and_patterns_agree_on_one_text_and_english_is_redacted_whole(scrub: Callable[[str], str]):
     assert scrub("鈴木花子です。taro@example.jpへ") == "<PERSON>です。<EMAIL_ADDRESS>へ"
-    if "en" not in choose_models(spacy.util.get_installed_models()):
+    if "en" not in installed_models():
         assert scrub("I am John Smith") == "<PERSON>"
