@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from anonymization.errors import AnonymizationError
@@ -81,7 +81,7 @@ def record_history(directory: Path, keyring: Keyring, now: datetime) -> None:
     """
     known = {(entry["action"], entry["key_id"]) for entry in read_history(directory)}
     made = ((key.created_at, "created", key.id) for key in keyring.keys)
-    gone = ((now.isoformat(), "destroyed", key_id) for key_id in keyring.retired)
+    gone = ((now.astimezone(UTC).isoformat(), "destroyed", key_id) for key_id in keyring.retired)
     entries = [
         {"at": at, "action": action, "key_id": key_id}
         for at, action, key_id in (*made, *gone)

@@ -7,7 +7,7 @@ restored was not destroyed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from anonymization.keyring import Key, Keyring
@@ -51,7 +51,7 @@ def find_visitor_keys(settings: Settings) -> Path:
 
 
 def _renew(keyring: Keyring, days: Iterable[date], oldest: date, now: datetime) -> Keyring:
-    return keyring.without_days_before(oldest).with_days(days, now)
+    return keyring.without_days_before(oldest).with_days(days, now.astimezone(UTC))
 
 
 def _read_if_any(path: Path) -> Keyring:

@@ -75,7 +75,15 @@ def test_history_tells_every_key_that_was_made_and_destroyed_in_order(settings: 
     assert (keys_directory(settings) / "history.jsonl").read_bytes().startswith(before)
     assert tell_history(settings)[-2:] == [("created", "usage-2"), ("destroyed", "usage-1")]
     assert tell_history(settings)[:1] == [("created", "usage-1")]
-    assert all(datetime.fromisoformat(entry["at"]).tzinfo for entry in list_history(settings))
+
+
+def test_history_is_told_in_utc(settings: Settings):
+    open_visitor_keys(settings, [TODAY], NOW)
+    destroy_overdue_keys(settings, NOW + timedelta(days=4))
+
+    told = [entry["at"] for entry in list_history(settings)]
+    assert told[-2:] == ["2026-11-22T00:00:00+00:00", "2026-11-26T00:00:00+00:00"]
+    assert all(at.endswith("+00:00") for at in told)
 
 
 def test_history_holds_no_secret_and_no_file_of_keys_is_for_others(settings: Settings):
