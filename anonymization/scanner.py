@@ -19,11 +19,12 @@ from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer, Lemm
 from presidio_analyzer.nlp_engine import NlpArtifacts, NoOpNlpEngine
 from presidio_analyzer.predefined_recognizers import IbanRecognizer
 
-from anonymization.superset import NoSupersetError, derive_superset
+from anonymization.superset import NoSupersetError, derive_superset, is_runnable
 
 # These look for the recogniser's patterns, under its flags, and for nothing else; any other analyze() is its own.
 PATTERN_DRIVEN = (PatternRecognizer.analyze, IbanRecognizer.analyze)
 TEXT = "text"
+JOINED = 6  # supersets in one regex; the automaton of all of them is slower than a few smaller ones
 
 
 class _FiredRegistry(RecognizerRegistry):
@@ -56,13 +57,13 @@ class _NoEnhancer(ContextAwareEnhancer):
 class Scanner:
     """An engine that is asked about a text only through the recognisers that may find something in it.
 
-    `supersets` has, by the id of a recogniser, regexes of which one matches in every text in which it finds anything. A
+    `supersets` has, by the id of a recogniser, a regex that matches in every text in which it finds anything. A
     recogniser that has none there is asked about every text.
     """
 
     engine: AnalyzerEngine
     language: str
-    supersets: Mapping[str, Sequence[str]]
+    supersets: Mapping[str, str]
     artifacts: NlpArtifacts | None
 
     def scan(self, texts: pl.Series, entities: Sequence[str] = ()) -> dict[str, list[RecognizerResult]]:
@@ -98,34 +99,47 @@ def build_scanner(engine: AnalyzerEngine, language: str) -> Scanner:
         context_aware_enhancer=_NoEnhancer() if never_enhances else engine.context_aware_enhancer,
     )
     recognizers = registry.get_recognizers(language, all_fields=True)
-    supersets = {recognizer.id: derive_supersets(recognizer) for recognizer in recognizers}
+    derived = {recognizer.id: derive_from_patterns(recognizer) for recognizer in recognizers}
+    supersets = {name: superset for name, superset in derived.items() if superset is not None}
     artifacts = engine.nlp_engine.process_text("", language) if without_model else None
     return Scanner(narrowed, language, supersets, artifacts)
 
 
-def derive_supersets(recognizer: EntityRecognizer) -> tuple[str, ...]:
-    """Regexes of which one matches in every text in which the recogniser finds anything; none when none are known."""
+def derive_from_patterns(recognizer: EntityRecognizer) -> str | None:
+    """A regex that matches in every text in which the recogniser finds anything; None when none is known."""
     is_pattern_driven = getattr(recognizer.analyze, "__func__", None) in PATTERN_DRIVEN
     if not isinstance(recognizer, PatternRecognizer) or not is_pattern_driven:
-        return ()
+        return None
     driven: Any = recognizer  # presidio-analyzer leaves the type of its patterns open
     try:
-        return tuple(derive_superset(pattern.regex, driven.global_regex_flags) for pattern in driven.patterns)
+        derived = [derive_superset(pattern.regex, driven.global_regex_flags) for pattern in driven.patterns]
     except NoSupersetError:
-        return ()
+        return None
+    superset = "|".join(derived)
+    return superset if derived and is_runnable(superset) else None
 
 
 def _fire(
-    texts: pl.Series, recognizers: Sequence[EntityRecognizer], supersets: Mapping[str, Sequence[str]]
+    texts: pl.Series, recognizers: Sequence[EntityRecognizer], supersets: Mapping[str, str]
 ) -> Iterator[tuple[str, list[EntityRecognizer]]]:
     """Each distinct text that any recogniser must be asked about, with those that must."""
-    masks = [_mask(supersets.get(recognizer.id, ())).alias(str(place)) for place, recognizer in enumerate(recognizers)]
+    regexes = [supersets.get(recognizer.id) for recognizer in recognizers]
+    masks = [_mask(regex).alias(str(place)) for place, regex in enumerate(regexes)]
     distinct = texts.drop_nulls().unique().to_frame(TEXT).lazy()
-    fired = distinct.with_columns(masks).filter(pl.any_horizontal(pl.exclude(TEXT))).collect()
+    # Most texts are nobody's concern, and a few large regexes say so sooner than many small ones.
+    likely = distinct.filter(pl.any_horizontal(_mask(regex) for regex in _join(regexes)))
+    fired = likely.with_columns(masks).filter(pl.any_horizontal(pl.exclude(TEXT))).collect()
     for text, *mask in fired.iter_rows():
         yield text, list(compress(recognizers, mask))
 
 
-def _mask(regexes: Sequence[str]) -> pl.Expr:
-    # One regex after the other, since Rust is several times slower with all in one alternation.
-    return pl.any_horizontal(pl.col(TEXT).str.contains(regex) for regex in regexes) if regexes else pl.lit(value=True)
+def _join(regexes: Sequence[str | None]) -> list[str | None]:
+    """Alternations of some regexes each, as long as Polars can run them; None for every text stays alone."""
+    known = [regex for regex in regexes if regex is not None]
+    groups = [known[start : start + JOINED] for start in range(0, len(known), JOINED)]
+    joined = [["|".join(group)] if is_runnable("|".join(group)) else group for group in groups]
+    return [*(regex for group in joined for regex in group), *([None] if None in regexes else [])]
+
+
+def _mask(regex: str | None) -> pl.Expr:
+    return pl.lit(value=True) if regex is None else pl.col(TEXT).str.contains(regex)

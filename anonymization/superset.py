@@ -64,11 +64,19 @@ def derive_superset(pattern: str, flags: int) -> str:
     if flags & ~KNOWN_FLAGS:
         raise NoSupersetError("a flag is set under which patterns mean something else")
     superset = _derive(parsed, _Derivation(flags & regex.ASCII or regex.UNICODE), _Place(leads=True, trails=True))
+    if not is_runnable(superset):
+        raise NoSupersetError("the superset is too large for Polars")
+    return superset
+
+
+@cache
+def is_runnable(superset: str) -> bool:
+    """False for a Rust regex that Polars refuses, mostly for its size."""
     try:
         pl.Series([""]).str.contains(superset)
     except pl.exceptions.ComputeError:
-        raise NoSupersetError("the superset is too large for Polars") from None
-    return superset
+        return False
+    return True
 
 
 def _parse(pattern: str, flags: int) -> tuple[Node, int]:

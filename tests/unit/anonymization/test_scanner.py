@@ -10,7 +10,7 @@ from presidio_analyzer import RecognizerResult as Result
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NoOpNlpEngine
 
-from anonymization.scanner import build_scanner, derive_supersets
+from anonymization.scanner import build_scanner, derive_from_patterns
 
 LANGUAGE = "ja"
 
@@ -84,6 +84,9 @@ ENGINES: dict[str, Callable[[], AnalyzerEngine]] = {
     "recognisers of another language": lambda: build_engine(
         recognise("A", r"\d{3}"), PatternRecognizer("B", patterns=[Pattern("b", "abc", 0.5)], supported_language="en")
     ),
+    "more recognisers than one regex joins": lambda: build_engine(
+        *(recognise(f"A{place}", f"{place}[0-9]") for place in range(20)), recognise("B", "abc")
+    ),
     "a match of nothing": lambda: build_engine(recognise("A", r"\d*")),
 }
 TEXTS = [
@@ -137,9 +140,9 @@ def test_recogniser_is_asked_once_about_each_distinct_text_in_which_its_pattern_
 
 
 def test_recogniser_without_a_superset_is_asked_about_every_text():
-    assert derive_supersets(recognise("A", "1")) == (r"[\U00000031-\U00000031]",)
-    assert derive_supersets(OwnAnalysis("OWN", patterns=[Pattern("own", "never", 0.5)])) == ()
-    assert derive_supersets(recognise("FUZZY", "(?:secret){e<=1}")) == ()
+    assert derive_from_patterns(recognise("A", "1")) == r"[\U00000031-\U00000031]"
+    assert derive_from_patterns(OwnAnalysis("OWN", patterns=[Pattern("own", "never", 0.5)])) is None
+    assert derive_from_patterns(recognise("FUZZY", "(?:secret){e<=1}")) is None
 
     fuzzy = build_engine(recognise("FUZZY", "(?:secret){e<=1}"))
     assert list(build_scanner(fuzzy, LANGUAGE).scan(pl.Series(["sacret", "no"]))) == ["sacret"]
@@ -149,7 +152,7 @@ def test_recogniser_whose_analysis_was_replaced_has_no_superset(monkeypatch: pyt
     recognizer = recognise("A", "abc")
     monkeypatch.setattr(recognizer, "analyze", lambda **_: [])
 
-    assert derive_supersets(recognizer) == ()
+    assert derive_from_patterns(recognizer) is None
 
 
 def test_recogniser_that_joins_later_is_asked_about_every_text():
