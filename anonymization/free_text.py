@@ -58,7 +58,7 @@ class TextScrubber:
 
     def _replace(self, texts: pl.Series, entities: Sequence[str]) -> dict[str, str]:
         """What stands instead of each text in which something was found."""
-        found = self.scanner.scan(texts, entities)
+        found = {} if texts.is_empty() else self.scanner.scan(texts, entities)
         return {text: self._replace_spans(text, spans) for text, spans in found.items()}
 
     def _replace_spans(self, text: str, found: Sequence[RecognizerResult]) -> str:
