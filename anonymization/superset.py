@@ -205,10 +205,6 @@ def _derive_reference(node: Node, work: _Derivation, _: _Place) -> str:
     return _derive(groups[0], replace(work, folded=work.folded | node.case_flags, groups={}), _Place())
 
 
-def _derive_any(_node: Node, _work: _Derivation, _place: _Place) -> str:
-    return ANY
-
-
 def _derive_characters(node: Node, work: _Derivation, _: _Place) -> str:
     members = _members(node, work)
     return ANY if members is None else f"[{members}]"
@@ -292,20 +288,11 @@ def _likely_characters() -> str:
 _RULES: Mapping[type, Callable[[Node, _Derivation, _Place], str]] = {
     syntax.Sequence: _derive_sequence,
     syntax.Branch: _derive_branch,
-    syntax.GreedyRepeat: _derive_repeat,
-    syntax.LazyRepeat: _derive_repeat,
-    syntax.PossessiveRepeat: _derive_repeat,
     syntax.Group: _derive_group,
     syntax.Atomic: _derive_atomic,
     syntax.RefGroup: _derive_reference,
-    syntax.Any: _derive_any,
-    syntax.AnyAll: _derive_any,
-    syntax.AnyU: _derive_any,
-    syntax.Character: _derive_characters,
-    syntax.Range: _derive_characters,
-    syntax.Property: _derive_characters,
-    syntax.SetUnion: _derive_characters,
-    syntax.SetDiff: _derive_characters,
-    syntax.SetInter: _derive_characters,
-    syntax.SetSymDiff: _derive_characters,
+    **dict.fromkeys((syntax.GreedyRepeat, syntax.LazyRepeat, syntax.PossessiveRepeat), _derive_repeat),
+    **dict.fromkeys((syntax.Character, syntax.Range, syntax.Property, syntax.SetUnion), _derive_characters),
+    **dict.fromkeys((syntax.Any, syntax.AnyAll, syntax.AnyU), _derive_characters),
+    **dict.fromkeys((syntax.SetDiff, syntax.SetInter, syntax.SetSymDiff), _derive_characters),
 }
