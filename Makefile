@@ -46,8 +46,9 @@ format: develop ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure lines a second and peak memory, as ratios to wc -l
+bench: setup ## Measure speed and memory beside wc -l and Presidio
 	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python -m benchmarks.anonymization
 
 lock: ## Resolve requirements.lock anew for Python 3.11 to 3.13 (needs uv)
 	uv pip compile pyproject.toml .ci/build-requirements.txt --all-extras --universal --python-version 3.11 \

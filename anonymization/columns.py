@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from anonymization.distinct import map_distinct
+from anonymization.distinct import map_distinct, spread
+from anonymization.encryption import encrypt_addresses
 from anonymization.errors import UnknownTreatmentError
 from anonymization.keyring import Key
 from anonymization.language import reduce_languages
-from anonymization.operators import ADDRESS, DEVICE, NETWORK, USER, VISITOR, canonicalise, pseudonymise, sketch
-from anonymization.url import Referrer, Route, reduce_referrers, template_urls
+from anonymization.operators import pseudonymise, sketch
+from anonymization.spelling import ADDRESS, DEVICE, NETWORK, USER, VISITOR, canonicalise
+from anonymization.url import (
+    Parameter,
+    Referrer,
+    Route,
+    extract_parameter,
+    reduce_referrers,
+    template_referrers,
+    template_urls,
+)
 
 if TYPE_CHECKING:
     from anonymization.free_text import TextScrubber
 
 # The columns that tell people apart, and the domain in which each of them does.
 PERSON_COLUMNS: Mapping[str, str] = {"device_id": DEVICE, "user_id": USER, "client_ip": ADDRESS}
+NAME_ENTITIES = frozenset({"PERSON", "LOCATION"})  # for which a language model must be installed
 BETWEEN = "\x1f"
 HOUSEHOLD_DIGITS = 12  # of a canonical address: the /48 of IPv6, from which one home draws many; all of IPv4
 
@@ -44,14 +56,16 @@ class Vocabulary:
     referrers: tuple[Referrer, ...] = ()
     internal_hosts: tuple[str, ...] = ()
     identifier_patterns: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[Parameter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The key of the purpose, and the vocabulary of the service."""
+    """The key of the purpose, the vocabulary of the service, and the keys of days whose visitors may be told apart."""
 
     key: Key
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    visitor_keys: Mapping[date, Key] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,21 +129,45 @@ def _pseudonymise_network(job: _Job, treatment: Treatment) -> pl.Series:
 
 
 def _pseudonymise_visitor(job: _Job, treatment: Treatment) -> pl.Series:
-    """The device, else the member, else address and agent under a token that changes with the event's date.
+    """The device, else the member, else address and agent under the key of the event's day.
 
-    Where all of them are missing, everybody of a date is one visitor: too few, never too many.
+    Where all of them are missing, everybody of a date is one visitor: too few, never too many. Null where a passing
+    visitor's day has no key, not yet or not any longer: an event too late is nobody's.
     """
     available = set(treatment.inputs)
-    choices = [
+    known = [
         pseudonymise(pl.col(name), PERSON_COLUMNS[name], job.context.key)
         for name in ("device_id", "user_id")
         if name in available
     ]
-    if "client_ip" in available:
-        address = canonicalise(pl.col("client_ip"), ADDRESS)
-        agent = pl.col("user_agent") if "user_agent" in available else pl.lit(None, dtype=pl.String)
-        choices.append(pseudonymise(_join_on_date(address, agent), VISITOR, job.context.key))
-    return job.select(pl.coalesce(choices))
+    visitors = job.select(pl.coalesce(*known, pl.repeat(None, job.frame.height, dtype=pl.Binary)))
+    if "client_ip" not in available:
+        return visitors
+    is_passing = visitors.is_null()
+    passing = _pseudonymise_passing(job.frame.filter(is_passing), job.context, has_agent="user_agent" in available)
+    return pl.select(pl.coalesce(visitors, spread(passing, is_passing))).to_series()
+
+
+def _pseudonymise_passing(frame: pl.DataFrame, context: Context, *, has_agent: bool) -> pl.Series:
+    """Each row's address and agent under the key of its day; the purpose keeps tables apart as elsewhere."""
+    address = canonicalise(pl.col("client_ip"), ADDRESS)
+    agent = pl.col("user_agent") if has_agent else pl.lit(None, dtype=pl.String)
+    who = _join_on_date(pl.lit(context.key.purpose), address, agent)
+    days = sorted(day for day in frame["event_date"].unique() if day in context.visitor_keys)
+    of_days = [
+        pseudonymise(pl.when(pl.col("event_date") == day).then(who), VISITOR, context.visitor_keys[day]) for day in days
+    ]
+    return frame.select(pl.coalesce(*of_days, pl.repeat(None, frame.height, dtype=pl.Binary)).alias("_result"))[
+        "_result"
+    ]
+
+
+def _encrypt_address(job: _Job, treatment: Treatment) -> pl.Series:
+    return job.select(encrypt_addresses(pl.col(treatment.inputs[0]), job.context.key))
+
+
+def _encrypt_address_prefix(job: _Job, treatment: Treatment) -> pl.Series:
+    return job.select(encrypt_addresses(pl.col(treatment.inputs[0]), job.context.key, keep_prefix=True))
 
 
 def _sketch_people(job: _Job, treatment: Treatment) -> pl.Series:
@@ -173,6 +211,10 @@ def _reduce_language(job: _Job, treatment: Treatment) -> pl.Series:
 
 def _reduce_referrer(job: _Job, treatment: Treatment) -> pl.Series:
     name, words = treatment.inputs[0], job.context.vocabulary
+    if treatment.options["part"] == "route":
+        return map_distinct(
+            job.frame[name], lambda values: template_referrers(values, words.internal_hosts, words.routes)
+        )["route"]
     reduced = job.remember(
         lambda: map_distinct(
             job.frame[name], lambda values: reduce_referrers(values, words.referrers, words.internal_hosts)
@@ -189,9 +231,18 @@ def _template_url(job: _Job, treatment: Treatment) -> pl.Series:
     return reduced[str(treatment.options["part"])]
 
 
+def _keep_parameter(job: _Job, treatment: Treatment) -> pl.Series:
+    """Null throughout for a parameter that the source's contract does not list."""
+    urls, name = job.frame[treatment.inputs[0]], treatment.options["name"]
+    listed = next((item for item in job.context.vocabulary.parameters if item.name == name), None)
+    return (
+        pl.repeat(None, len(urls), dtype=pl.String, eager=True) if listed is None else extract_parameter(urls, listed)
+    )
+
+
 def _scrub(job: _Job, treatment: Treatment) -> pl.Series:
-    name, entities = treatment.inputs[0], tuple(treatment.options["entities"])
-    scrubber = _scrubber(job.context.vocabulary.identifier_patterns)
+    name, scrubber = treatment.inputs[0], _scrubber(job.context.vocabulary.identifier_patterns)
+    entities = _expected_entities(treatment, scrubber.detectable)
     reduced = job.remember(
         lambda: map_distinct(job.frame[name], lambda texts: scrubber.scrub(texts, entities).to_frame()),
         treatment.kind,
@@ -199,6 +250,13 @@ def _scrub(job: _Job, treatment: Treatment) -> pl.Series:
         *entities,
     )
     return reduced["text"]
+
+
+def _expected_entities(treatment: Treatment, detectable: frozenset[str]) -> tuple[str, ...]:
+    """The entities of a scrub; less those of names that nobody here can find, where the contract keeps such texts."""
+    keeps = treatment.options.get("withoutNames") == "keep"
+    missing = NAME_ENTITIES - detectable if keeps else frozenset()
+    return tuple(entity for entity in treatment.options["entities"] if entity not in missing)
 
 
 @cache
@@ -209,10 +267,13 @@ def _scrubber(identifier_patterns: tuple[tuple[str, str], ...]) -> TextScrubber:
 
 
 TREATMENTS: Mapping[str, Callable[[_Job, Treatment], pl.Series]] = {
+    "encrypt_address": _encrypt_address,
+    "encrypt_address_prefix": _encrypt_address_prefix,
     "keep": _keep,
     "keep_listed": _keep_listed,
-    "keep_pattern": _keep_pattern,
     "keep_major": _keep_major,
+    "keep_parameter": _keep_parameter,
+    "keep_pattern": _keep_pattern,
     "pseudonymise": _pseudonymise,
     "pseudonymise_network": _pseudonymise_network,
     "pseudonymise_visitor": _pseudonymise_visitor,

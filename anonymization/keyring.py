@@ -1,13 +1,18 @@
-"""The keys that make pseudonyms: one purpose each, versioned; whoever holds the file reads and writes their text."""
+"""The keys that make pseudonyms: one purpose and one epoch each; whoever holds the file reads and writes their text.
+
+An epoch is a generation, which a rotation begins, or for visitors a day, whose key dies soon after it.
+"""
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 import secrets
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import NoReturn
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -15,24 +20,67 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from anonymization.errors import AnonymizationError, NoSuchKeyError
 
 PURPOSES = ("usage", "satisfaction", "security", "search", "membership", "sealing")
+DAILY_PURPOSE = "visitor"
 SECRET_BYTES = 32
 NONCE_BYTES = 12
 KEY_ID = re.compile(r"[a-z_]+-([1-9][0-9]*)")
 SECRET = re.compile(rf"(?:[0-9a-f]{{2}}){{{SECRET_BYTES},}}")
 
 
+class Secret:
+    """A text that stays in the process: it shows nothing, and can be neither pickled nor copied.
+
+    Whatever would carry a key elsewhere fails for it: a serialised plan, a task's result, dataclasses.asdict.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text, other._text)
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __repr__(self) -> str:
+        return "Secret"
+
+    def __reduce__(self) -> NoReturn:
+        raise AnonymizationError("a key does not leave the process")
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Key:
-    """One secret for one purpose. `secret` is hexadecimal text of 32 bytes or more; it never appears in a repr."""
+    """One secret for one purpose and epoch: hexadecimal text of 32 bytes or more, which no representation shows."""
 
     id: str
     purpose: str
-    secret: str
+    _secret: Secret | str
     created_at: str
 
     def __post_init__(self) -> None:
-        if not SECRET.fullmatch(self.secret):  # an empty key would make pseudonyms that anyone can make
+        text = self.secret
+        if not isinstance(text, str) or not SECRET.fullmatch(text):  # an empty key would make what anyone can make
             raise AnonymizationError(f"a key is not {SECRET_BYTES} bytes in lower-case hexadecimal")
+        object.__setattr__(self, "_secret", Secret(text))
+
+    @property
+    def secret(self) -> str:
+        return self._secret.reveal() if isinstance(self._secret, Secret) else self._secret
+
+    @property
+    def epoch(self) -> int:
+        """The generation, or the day as YYYYMMDD."""
+        return int(self.id.rpartition("-")[2])
+
+    def derive(self, label: str) -> bytes:
+        """32 bytes for another algorithm, which tell nothing of this key or of those with other labels."""
+        return hmac.digest(self.secret.encode(), f"subkey\x1f{label}".encode(), "sha256")
 
     def __repr__(self) -> str:
         return f"Key({self.id})"
@@ -48,6 +96,11 @@ class Keyring:
     keys: tuple[Key, ...]
     retired: tuple[str, ...] = ()
 
+    @property
+    def issued(self) -> tuple[str, ...]:
+        """The id of every key that there is or was."""
+        return (*(key.id for key in self.keys), *self.retired)
+
     def live(self, purpose: str) -> tuple[Key, ...]:
         """All keys of a purpose, under any of which pseudonyms may be stored."""
         found = tuple(key for key in self.keys if key.purpose == purpose)
@@ -61,9 +114,8 @@ class Keyring:
 
     def rotated(self, purpose: str, now: datetime) -> Keyring:
         """A keyring with one more key for a purpose."""
-        issued = (*(key.id for key in self.keys), *self.retired)
-        generations = [_generation(key_id) for key_id in issued if key_id.startswith(f"{purpose}-")]
-        return replace(self, keys=(*self.keys, _new_key(purpose, max(generations, default=0) + 1, now)))
+        generations = [int(key_id.rpartition("-")[2]) for key_id in self.issued if key_id.startswith(f"{purpose}-")]
+        return replace(self, keys=(*self.keys, _make_key(f"{purpose}-{max(generations, default=0) + 1}", purpose, now)))
 
     def without(self, key_id: str) -> Keyring:
         """A keyring in which one key is gone, and with it the way from any identifier to its pseudonyms."""
@@ -71,24 +123,51 @@ class Keyring:
             raise NoSuchKeyError(f"the keyring has no key {key_id}")
         return Keyring(tuple(key for key in self.keys if key.id != key_id), (*self.retired, key_id))
 
+    def of_days(self, days: Iterable[date]) -> dict[date, Key]:
+        """The visitor keys of those days that have one."""
+        keys = {key.id: key for key in self.keys}
+        return {day: keys[name_day_key(day)] for day in days if name_day_key(day) in keys}
+
+    def with_days(self, days: Iterable[date], now: datetime) -> Keyring:
+        """A keyring in which each day has a visitor key, except days whose key was destroyed."""
+        missing = sorted(day for day in set(days) if name_day_key(day) not in self.issued)
+        made = (_make_key(name_day_key(day), DAILY_PURPOSE, now) for day in missing)
+        return replace(self, keys=(*self.keys, *made))
+
+    def without_days_before(self, oldest: date) -> Keyring:
+        """A keyring in which the visitor keys of earlier days are gone."""
+        keyring = self
+        for key in self.keys:
+            if key.purpose == DAILY_PURPOSE and key.epoch < _number_day(oldest):
+                keyring = keyring.without(key.id)
+        return keyring
+
 
 def new_keyring(now: datetime, purposes: Iterable[str] = PURPOSES) -> Keyring:
     """A keyring with one fresh key for each purpose."""
-    return Keyring(tuple(_new_key(purpose, 1, now) for purpose in purposes))
+    return Keyring(tuple(_make_key(f"{purpose}-1", purpose, now) for purpose in purposes))
 
 
-def _new_key(purpose: str, generation: int, now: datetime) -> Key:
-    return Key(f"{purpose}-{generation}", purpose, secrets.token_hex(SECRET_BYTES), now.isoformat())
+def name_day_key(day: date) -> str:
+    """The id of a day's visitor key."""
+    return f"{DAILY_PURPOSE}-{_number_day(day)}"
 
 
-def _generation(key_id: str) -> int:
-    return int(key_id.rpartition("-")[2])
+def _number_day(day: date) -> int:
+    return int(f"{day:%Y%m%d}")
+
+
+def _make_key(key_id: str, purpose: str, now: datetime) -> Key:
+    return Key(key_id, purpose, secrets.token_hex(SECRET_BYTES), now.isoformat())
 
 
 def dump_keyring(keyring: Keyring) -> str:
-    """The keyring as JSON text."""
-    document = {"version": 1, "keys": [asdict(key) for key in keyring.keys], "retired": keyring.retired}
-    return json.dumps(document, indent=2)
+    """The keyring as JSON text, with every secret."""
+    keys = [
+        {"id": key.id, "purpose": key.purpose, "secret": key.secret, "created_at": key.created_at}
+        for key in keyring.keys
+    ]
+    return json.dumps({"version": 1, "keys": keys, "retired": keyring.retired}, indent=2)
 
 
 def parse_keyring(text: str) -> Keyring:
@@ -96,8 +175,7 @@ def parse_keyring(text: str) -> Keyring:
     keyring = _read_keyring(text)
     if keyring is None:
         raise AnonymizationError("the keyring file is not a keyring")
-    issued = [*(key.id for key in keyring.keys), *keyring.retired]
-    if len(set(issued)) < len(issued):
+    if len(set(keyring.issued)) < len(keyring.issued):
         raise AnonymizationError("the keyring holds two keys of one id")
     return keyring
 
@@ -106,11 +184,14 @@ def _read_keyring(text: str) -> Keyring | None:
     """None rather than an exception, since the parser's would carry the text, and with it every secret."""
     try:
         document = json.loads(text)
-        keyring = Keyring(tuple(Key(**item) for item in document["keys"]), tuple(document.get("retired", ())))
-        issued = [*(key.id for key in keyring.keys), *keyring.retired]
-        return keyring if all(KEY_ID.fullmatch(key_id) for key_id in issued) else None
+        keyring = Keyring(tuple(map(_read_key, document["keys"])), tuple(document.get("retired", ())))
+        return keyring if all(KEY_ID.fullmatch(key_id) for key_id in keyring.issued) else None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _read_key(item: Mapping[str, str]) -> Key:
+    return Key(item["id"], item["purpose"], item["secret"], item["created_at"])
 
 
 def seal(keyring: Keyring, content: bytes) -> bytes:

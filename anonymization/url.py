@@ -1,15 +1,21 @@
-"""URLs and referrers to what may be kept: a route template, a channel, a known source; never a path or a query."""
+"""URLs and referrers to what may be kept: a route template, a listed parameter, a channel and a known source."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 import polars as pl
 
+from anonymization.distinct import map_distinct
+
 OTHER = "(other)"
+HOST = re.compile(r"[0-9a-z._:-]{1,253}")  # RFC 1035; browsers end a host where others read on, as at a backslash
+MAXIMUM_REFERRER_LENGTH = 4096
+MAXIMUM_VALUE_LENGTH = 100  # of a parameter, as it is written
+ORIGIN = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +37,47 @@ class Referrer:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of queries, kept where its whole decoded value matches the pattern, which ^ and $ anchor."""
+
+    name: str
+    pattern: str
+
+
 def template_urls(urls: pl.Series, routes: Sequence[Route]) -> pl.DataFrame:
     """Columns route and group of URLs, aligned with the input; the first matching route decides, else (other)."""
-    path = pl.col("url").str.replace(r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*", "").str.extract(r"^([^?#]*)", 1)
+    path = pl.col("url").str.replace(ORIGIN, "").str.extract(r"^([^?#]*)", 1)
+    paths = urls.alias("url").to_frame().select(path)["url"]
+    return map_distinct(paths, lambda distinct: _match_routes(distinct, routes))
+
+
+def _match_routes(paths: pl.Series, routes: Sequence[Route]) -> pl.DataFrame:
     route = group = pl.lit(OTHER)
     for candidate in reversed(routes):
         matches = pl.col("path").str.contains(candidate.pattern)
         route = pl.when(matches).then(pl.lit(candidate.template)).otherwise(route)
         group = pl.when(matches).then(pl.lit(candidate.group)).otherwise(group)
-    return urls.alias("url").to_frame().with_columns(path=path).with_columns(route=route, group=group)["route", "group"]
+    return paths.alias("path").to_frame().with_columns(route=route, group=group)["route", "group"]
+
+
+def extract_parameter(urls: pl.Series, parameter: Parameter) -> pl.Series:
+    """The value of one query parameter of URLs, aligned with the input, decoded; null unless it matches its pattern.
+
+    Of a name that is given twice the first value counts. A name that is itself percent-encoded is not looked for.
+    """
+    query = pl.col("url").str.extract(r"^[^?#]*\?([^#]*)", 1)
+    written = query.str.extract(rf"(?:^|&){re.escape(parameter.name)}=([^&]*)", 1)
+    short = pl.when(written.str.len_bytes() <= MAXIMUM_VALUE_LENGTH).then(written)
+    found = urls.alias("url").to_frame().select(short)["url"]
+    return map_distinct(found, lambda values: _keep_matching(values, parameter.pattern))["value"]
+
+
+def _keep_matching(values: pl.Series, pattern: str) -> pl.DataFrame:
+    decoded = [None if value is None else unquote_plus(value) for value in values.to_list()]
+    value = pl.col("value")
+    frame = pl.DataFrame({"value": decoded}, schema={"value": pl.String})
+    return frame.select(pl.when(value.str.contains(pattern)).then(value))
 
 
 def reduce_referrers(referrers: pl.Series, known: Sequence[Referrer], internal_hosts: Sequence[str]) -> pl.DataFrame:
@@ -48,6 +86,15 @@ def reduce_referrers(referrers: pl.Series, known: Sequence[Referrer], internal_h
     internal = frozenset(host.lower() for host in internal_hosts)
     rows = [_reduce(referrer, compiled, internal) for referrer in referrers.to_list()]
     return pl.DataFrame(rows, schema={"channel": pl.String, "source": pl.String}, orient="row")
+
+
+def template_referrers(referrers: pl.Series, internal_hosts: Sequence[str], routes: Sequence[Route]) -> pl.DataFrame:
+    """Column route of distinct referrers, aligned with the input: of the service's own pages; null for every other."""
+    internal = frozenset(host.lower() for host in internal_hosts)
+    own = [text if _host(text) in internal else None for text in referrers.to_list()]
+    urls = pl.Series("url", own, dtype=pl.String)
+    routed = template_urls(urls.str.strip_chars(), routes)["route"]
+    return urls.to_frame().select(route=pl.when(urls.is_not_null()).then(routed))
 
 
 def _reduce(
@@ -66,10 +113,11 @@ def _reduce(
 
 def _host(referrer: str | None) -> str | None:
     """The lower-case host, None for no referrer, and the empty text for one that cannot be read."""
-    text = (referrer or "").strip()
+    text = (referrer or "").strip()[:MAXIMUM_REFERRER_LENGTH]
     if text in {"", "-"}:
         return None
     try:
-        return (urlsplit(text).hostname or "").removesuffix(".")
+        host = (urlsplit(text).hostname or "").removesuffix(".")
     except ValueError:
         return ""
+    return host if HOST.fullmatch(host) else ""

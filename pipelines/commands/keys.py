@@ -1,4 +1,4 @@
-"""The keyring's life: init, rotate, destroy."""
+"""The keyring's life: init, rotate, destroy, history."""
 
 from __future__ import annotations
 
@@ -29,7 +29,19 @@ def rotate(purpose: str) -> None:
 
 @app.command("destroy")
 def destroy(key_id: str) -> None:
-    """Destroy an old key: what was made under it can never again be traced to anyone, nor deleted by request."""
+    """Destroy an old key: what was made under it can never again be traced to anyone, nor deleted by request.
+
+    There is no way back, and the history keeps that it happened. Visitor keys are destroyed on schedule by `retain`.
+    """
     from pipelines.journeys.keys import destroy_key
 
     typer.echo(destroy_key(load_settings(), key_id).message)
+
+
+@app.command("history")
+def show_history() -> None:
+    """When which key was made and destroyed; no secrets."""
+    from pipelines.journeys.keys import list_history
+
+    for entry in list_history(load_settings()):
+        typer.echo(f"{entry['at']}  {entry['action']:<9}  {entry['key_id']}")

@@ -26,9 +26,10 @@ def check_catalogue(contracts: Iterable[Contract]) -> tuple[Violation, ...]:
 
 def _check_origins(sources: Iterable[Contract], lake: Iterable[Contract]) -> Iterator[Violation]:
     origins = {f"{source.name}.{column.name}": column for source in sources for column in source.columns}
+    listed = {source.name: _list_parameters(source) for source in sources}
     for table in lake:
         for column in table.columns:
-            for rule in _check_column(column, origins):
+            for rule in (*_check_column(column, origins), *_check_parameter(column, listed)):
                 yield _violation(table, column.name, rule)
 
 
@@ -41,6 +42,20 @@ def _check_column(column: Column, origins: Mapping[str, Column]) -> Iterator[str
             yield f"is made of {name}, which is dropped"
         elif origin.classification == RESTRICTED and column.treatment_kind in VERBATIM_TREATMENTS:
             yield f"holds {name} as it is ({column.treatment_kind}), and that is restricted"
+
+
+def _list_parameters(source: Contract) -> frozenset[str]:
+    return frozenset(item["name"] for item in source.properties.get("parameters", ()))
+
+
+def _check_parameter(column: Column, listed: Mapping[str, frozenset[str]]) -> Iterator[str]:
+    if column.treatment_kind != "keep_parameter":
+        return
+    name = column.treatment["name"]
+    for origin in column.origins:
+        source = origin.partition(".")[0]
+        if name not in listed.get(source, ()):
+            yield f"keeps the parameter {name}, which {source} does not list"
 
 
 def _check_uses(sources: Iterable[Contract], lake: Iterable[Contract]) -> Iterator[Violation]:

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipelines.contracts.limits import check_column_rules, check_limits, check_table_rules
-from pipelines.contracts.shapes import FLAG, NAMES, NUMBER, TEXT, Shape, one_of, records, repeated, whole_number
+from pipelines.contracts.shapes import (
+    ANCHORED_PATTERN,
+    FLAG,
+    NAMES,
+    NUMBER,
+    TEXT,
+    Shape,
+    one_of,
+    records,
+    repeated,
+    whole_number,
+)
 from pipelines.contracts.treatments import check_treatment
 
 Finding = tuple[str, str]
@@ -30,6 +41,14 @@ POLICY_CLAUSES = one_of(
     "membership-cancellation",
     "accountability",
 )
+# Where services and engines put what was typed, which must never stand beside a pseudonym.
+SEARCH_WORDS = "q p s k w va wd query keyword keywords search search_query term text word"
+SEARCH_PARAMETERS = frozenset(SEARCH_WORDS.split())
+PARAMETER_NAME = Shape("a name", lambda value: TEXT.fits(value) and value.lower() not in SEARCH_PARAMETERS)
+PARAMETERS = Shape(
+    f"a list of name, of no search parameter, and pattern, {ANCHORED_PATTERN.words}",
+    records(name=PARAMETER_NAME, pattern=ANCHORED_PATTERN).fits,
+)
 TABLE_PROPERTIES: Mapping[str, Shape] = {
     "policyClause": POLICY_CLAUSES,
     "deletionStrategy": one_of("delete", "recompute", "expire", "exempt"),
@@ -38,6 +57,7 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "subjectKeys": NAMES,
     "bucketOf": TEXT,
     "buckets": whole_number(1, 256),
+    "visitorKeyDays": whole_number(1, 31),
     "partitionBy": NAMES,
     "primaryKey": NAMES,
     "inputs": NAMES,
@@ -52,6 +72,7 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "routes": records(pattern=TEXT, route=TEXT, group=TEXT, page=FLAG),
     "bots": records(pattern=TEXT, family=TEXT),
     "referrers": records(pattern=TEXT, channel=TEXT, source=TEXT),
+    "parameters": PARAMETERS,
     "identifierPatterns": records(entity=TEXT, pattern=TEXT),
 }
 REQUIRED_ANYWHERE = ("policyClause", "form", "deletionStrategy")
@@ -212,8 +233,8 @@ def _check_privacy(column: Mapping[str, Any], kind: str, layer: str, *, anonymis
         if personal and not TEXT.fits(custom_properties(column).get("identifierKind")):
             yield "a restricted source column needs identifierKind, a text"
         return
-    if personal and (anonymised or not kind.startswith("pseudonymise")):
-        yield "a restricted column must be pseudonymised, and has no place in an anonymised table"
+    if personal and (anonymised or not kind.startswith(("pseudonymise", "encrypt"))):
+        yield "a restricted column must be pseudonymised or encrypted, and has no place in an anonymised table"
     if column.get("physicalType") != "binary16" and IDENTIFYING_NAMES.search(column["name"]):
         yield "is named like an identifier but is not a pseudonym"
     if layer == "lake" and kind not in {"derive", ""} and not column.get("transformSourceObjects"):

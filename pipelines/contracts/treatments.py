@@ -8,6 +8,7 @@ from pipelines.contracts.shapes import (
     ANCHORED_PATTERN,
     NAMES,
     POWER_OF_TWO,
+    TEXT,
     TEXT_OR_WHOLE_NUMBER,
     VALUES,
     Shape,
@@ -26,15 +27,22 @@ VERBATIM_TREATMENTS: Mapping[str, Options] = {
 LAKE_TREATMENTS: Mapping[str, Options] = {
     **VERBATIM_TREATMENTS,
     "derive": {},
+    "encrypt_address": {},
+    "encrypt_address_prefix": {},
+    "keep_parameter": {"name": TEXT},
     "pseudonymise": {"domain": one_of("user", "device", "address")},
     "pseudonymise_network": {},
     "pseudonymise_visitor": {},
     "reduce_language": {},
-    "reduce_referrer": {"part": one_of("channel", "source")},
+    "reduce_referrer": {"part": one_of("channel", "source", "route")},
     "reduce_user_agent": {"part": one_of(*USER_AGENT_PARTS)},
     "scrub": {"entities": NAMES},
     "sketch_people": {"buckets": POWER_OF_TWO},
     "template_url": {"part": one_of("route", "group")},
+}
+# What a treatment may say but need not.
+OPTIONAL: Mapping[str, Options] = {
+    "scrub": {"withoutNames": one_of("keep", "redact")},  # where no model finds the names that it expects; or redact
 }
 TREATMENTS: Mapping[str, Mapping[str, Options]] = {
     "sources": {"transform": {}, "drop": {}},
@@ -57,14 +65,13 @@ def check_treatment(treatment: object, layer: str) -> Iterator[str]:
     else:
         kind = str(treatment["kind"])
         given = {name: value for name, value in treatment.items() if name != "kind"}
-        yield from _check_options(kind, given, TREATMENTS[layer][kind])
+        yield from _check_options(kind, given, TREATMENTS[layer][kind], OPTIONAL.get(kind, {}))
 
 
-def _check_options(kind: str, given: Mapping[str, object], taken: Options) -> Iterator[str]:
-    for name in (name for name in given if name not in taken):
-        yield f"treatment {kind} takes no {name}"
+def _check_options(kind: str, given: Mapping[str, object], required: Options, optional: Options) -> Iterator[str]:
+    taken = {**required, **optional}
+    yield from (f"treatment {kind} takes no {name}" for name in given if name not in taken)
+    yield from (f"treatment {kind} lacks {name}" for name in required if name not in given)
     for name, shape in taken.items():
-        if name not in given:
-            yield f"treatment {kind} lacks {name}"
-        elif not shape.fits(given[name]):
+        if name in given and not shape.fits(given[name]):
             yield f"treatment {kind}: {name} must be {shape.words}"

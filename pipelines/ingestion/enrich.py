@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
 import polars as pl
 
 from anonymization.columns import Context, Vocabulary, treat_columns
 from anonymization.keyring import Key, Keyring
 from anonymization.operators import pseudonymise
-from anonymization.url import Referrer, Route, template_urls
+from anonymization.url import Parameter, Referrer, Route, template_urls
 from pipelines.contracts.derive import polars_schema, treatments
 from pipelines.contracts.model import Contract
 
@@ -20,12 +21,16 @@ SENSITIVE_GROUPS = ("login", "signup", "bid", "payment", "account")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One source file's identity, and what treating it needs. file_id is no identifier: it names content."""
+    """One source file's identity, and what treating it needs. file_id is no identifier: it names content.
+
+    visitor_keys: those of the days in the chunk at hand whose passing visitors may still be told apart.
+    """
 
     source: str
     file_id: str
     keyring: Keyring
     vocabulary: Vocabulary
+    visitor_keys: Mapping[date, Key] = field(default_factory=dict, hash=False)
 
 
 def read_vocabulary(contract: Contract) -> Vocabulary:
@@ -41,6 +46,7 @@ def read_vocabulary(contract: Contract) -> Vocabulary:
         ),
         internal_hosts=tuple(words.get("internalHosts", ())),
         identifier_patterns=tuple((item["entity"], item["pattern"]) for item in words.get("identifierPatterns", ())),
+        parameters=tuple(Parameter(item["name"], item["pattern"]) for item in words.get("parameters", ())),
     )
 
 
@@ -69,7 +75,8 @@ def _keep_security_relevant(raw: pl.DataFrame, vocabulary: Vocabulary) -> pl.Dat
 
 def _treat(raw: pl.DataFrame, table: Contract, batch: Batch) -> pl.DataFrame:
     key = batch.keyring.current(table.key_purpose)
-    treated = treat_columns(raw, treatments(table, batch.source), Context(key, batch.vocabulary))
+    context = Context(key, batch.vocabulary, batch.visitor_keys)
+    treated = treat_columns(raw, treatments(table, batch.source), context)
     derived = raw.select("event_date", "line_number").with_columns(key_id=pl.lit(key.id), file_id=pl.lit(batch.file_id))
     rows = pl.concat([treated, derived], how="horizontal")
     return DERIVATIONS.get(table.name, _derive_nothing)(rows, batch.vocabulary)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from anonymization.columns import NAME_ENTITIES
 from pipelines.contracts.model import check_contracts, load_catalogue
 from pipelines.control.deliveries import held_files
-from pipelines.control.keyring_file import read_keyring
+from pipelines.control.keyring_source import open_keyring
 from pipelines.control.ledger import open_ledger
 from pipelines.errors import ConfigurationError, MissingKeyError, TokumeiError
 from pipelines.settings import Settings, prepare_home
+
+WITHOUT_NAMES = {"redact": "redacted whole", "keep": "kept with the names in it, as its contract says"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def _examine_contracts(settings: Settings) -> str:
 
 
 def _examine_keys(settings: Settings) -> str:
-    keyring = read_keyring(settings.keyring_file)
+    keyring = open_keyring(settings)
     if not settings.signing_key_file.exists():
         raise MissingKeyError("there is no certificate signing key", hint="restore it, or run `tokumei keys init`")
     return f"{len(keyring.keys)} keys"
@@ -71,9 +74,18 @@ def _examine_ledger(settings: Settings) -> str:
     return "reachable, no file is held"
 
 
-def _examine_names(settings: Settings) -> str:  # noqa: ARG001 - every check has the same form
-    from anonymization.free_text import build_scrubber  # noqa: PLC0415 - Presidio takes seconds
+def _examine_names(settings: Settings) -> str:
+    """What becomes of each text in which a contract expects names; well in any case, since the contract decides it."""
+    from anonymization.names import installed_models  # noqa: PLC0415 - spaCy takes seconds
 
-    if "PERSON" in build_scrubber().detectable:
-        return "names are recognised"
-    return "names are not recognised; free text that may hold them is redacted whole"
+    models = installed_models()
+    if models:
+        listed = ", ".join(f"{language} ({name})" for language, name in sorted(models.items()))
+        return f"recognised in {listed}; a text in any other language is redacted whole"
+    fates = [
+        f"{contract.name}.{column.name} is {WITHOUT_NAMES[column.treatment.get('withoutNames', 'redact')]}"
+        for contract in load_catalogue(settings.contracts).layer("lake")
+        for column in contract.columns
+        if NAME_ENTITIES.intersection(column.treatment.get("entities", ()))
+    ]
+    return "; ".join(["not recognised, for want of the extra japanese-names or another spaCy model", *fates])

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from anonymization.keyring import Keyring
 from pipelines.contracts.model import Catalogue, load_catalogue
-from pipelines.control.keyring_file import read_keyring
+from pipelines.control.keyring_source import open_keyring
 from pipelines.control.ledger import open_ledger
 from pipelines.lake.layout import Lake, open_lake
 from pipelines.settings import Settings, prepare_home
@@ -33,7 +33,7 @@ class House:
 def open_house(settings: Settings) -> House:
     """Open an installation; the first thing missing or broken raises a ConfigurationError that names it."""
     prepare_home(settings)
-    keyring = read_keyring(settings.keyring_file)
+    keyring = open_keyring(settings)
     return House(
         settings=settings,
         catalogue=load_catalogue(settings.contracts),

@@ -37,6 +37,7 @@ from pipelines.ingestion.sources import (
 )
 from pipelines.ingestion.staging import TableStage
 from pipelines.journeys.house import House
+from pipelines.journeys.keys import find_visitor_keys_of, hold_keys, renew_keyring
 from pipelines.quality.gate import judge
 from pipelines.quality.measure import Measurement, measure
 from pipelines.quality.rules import TableRules, compile_rules
@@ -164,14 +165,21 @@ def _describe(house: House, file: SourceFile, digest: str, state: str, counts: L
 
 
 def _stage_and_commit(house: House, file: SourceFile, digest: str) -> Stage:
-    """Stage under the tombstones of now; when one was raised meanwhile, stage again rather than store who just left."""
+    """Stage under the tombstones and keys of now; when these changed meanwhile, stage again.
+
+    Otherwise who just left would be stored, or rows under a key that was destroyed, which no deletion could find.
+    """
     for _ in range(RESTAGE_ATTEMPTS):
-        stage = _stage_safely(house, file, digest)
-        if stage.suppression_version == suppression_version(house.ledger):
-            _commit(house, stage, file.source, digest)
-            return stage
+        current = renew_keyring(house)
+        stage = _stage_safely(current, file, digest)
+        with hold_keys(current) as keys_are_live:
+            if keys_are_live and stage.suppression_version == suppression_version(house.ledger):
+                _commit(current, stage, file.source, digest)
+                return stage
         _discard(stage)
-    raise StorageBusyError("tombstones changed during every attempt", hint="run ingest again when deletions are done")
+    raise StorageBusyError(
+        "tombstones or keys changed during every attempt", hint="run ingest again when deletions are done"
+    )
 
 
 def _stage_safely(house: House, file: SourceFile, digest: str) -> Stage:
@@ -228,6 +236,7 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
     """One chunk through the house: suppress, end identifiers, enrich, measure."""
     left_out = _choose_left_out(batch.source, suppression)
     rows, suppressed = suppress_lines(parsed.rows, left_out, suppression.devices, house.keyring)
+    batch = replace(batch, visitor_keys=find_visitor_keys_of(house, batch.source, rows))
     for name, table_stage in stage.tables.items():
         if name == "rejected_lines":
             built = describe_rejected_lines(parsed.rejects, batch, house.now().date())

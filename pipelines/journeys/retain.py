@@ -1,9 +1,10 @@
-"""What the contracts let us hold no longer: expired from every lake table, then gone from the disk."""
+"""What the contracts let us hold no longer: keys of past days, and rows, which are then gone from the disk too."""
 
 from __future__ import annotations
 
 from pipelines.contracts.derive import retention_limits
 from pipelines.journeys.house import House
+from pipelines.journeys.keys import destroy_overdue
 from pipelines.lake.expire import Expiry, expire_rows
 from pipelines.lake.purge import purge_table
 from pipelines.telemetry import record_step
@@ -11,6 +12,8 @@ from pipelines.telemetry import record_step
 
 def retain(house: House) -> tuple[Expiry, ...]:
     """Apply every lake contract's retention as of today; marts keep the figures that were counted while rows lived."""
+    with record_step("retain", "visitor keys") as step:
+        step.count(keys=len(destroy_overdue(house)))
     limits = retention_limits(house.catalogue, house.now().date())
     expiries = []
     for table, oldest in limits.items():

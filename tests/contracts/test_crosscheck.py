@@ -51,6 +51,13 @@ def test_restricted_source_column_does_not_enter_the_lake_as_it_is(kind: str):
     ]
 
 
+def test_parameter_that_its_source_does_not_list_is_not_kept():
+    assert check(change_properties("sources", "access", {"parameters": None})) == [
+        f"lake/page_views.odcs.yaml: {name}: keeps the parameter {name}, which access does not list"
+        for name in ("utm_source", "utm_medium")
+    ]
+
+
 def test_column_that_becomes_restricted_may_no_longer_be_kept():
     assert check(change_column("sources", "access", "method", {"classification": "restricted"})) == [
         f"lake/{table}.odcs.yaml: method: holds access.method as it is (keep_listed), and that is restricted"

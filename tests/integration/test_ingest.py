@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from anonymization.operators import pseudonym_of
 from pipelines.control.deliveries import LineCounts, file_accounts, held_files
 from pipelines.control.subjects import Tombstone, raise_tombstones
+from pipelines.control.visitor_keys import open_visitor_keys
 from pipelines.errors import ConfigurationError, StorageBusyError
 from pipelines.journeys import ingest as journey
 from pipelines.journeys.house import open_house
@@ -109,6 +110,7 @@ def test_one_changed_byte_is_other_content(house):
 def test_two_runs_at_once_take_every_file_once(house, tmp_path):
     alone = load_settings({"TOKUMEI_HOME": str(tmp_path / "alone")})
     prepare_home(alone)
+    open_visitor_keys(house.settings, [NINE.date()], house.now())
     shutil.copytree(house.settings.keyring_file.parent, alone.keyring_file.parent, dirs_exist_ok=True)
     undisturbed = open_house(alone)
     for each in (house, undisturbed):
@@ -243,7 +245,7 @@ def test_tombstone_raised_before_the_commit_is_obeyed(house, monkeypatch):
 def test_endless_tombstones_stop_the_run_and_lose_nothing(house, monkeypatch):
     raise_while_staging(monkeypatch, house, times=RESTAGE_ATTEMPTS)
     deliver(house, "access/a.log", requests(1))
-    with pytest.raises(StorageBusyError, match="tombstones changed during every attempt"):
+    with pytest.raises(StorageBusyError, match="tombstones or keys changed during every attempt"):
         ingest_all(house)
     assert parts_on_disk(house) == []
     assert ingest_all(house)[0].counts.accepted == 1

@@ -5,7 +5,8 @@
 -- Cells of fewer than $minimum_people distinct visitors are merged into one (other) cell a day, as few more as needed
 -- joining them, smallest first and then by name, until the merged cell has enough people too: otherwise the day's
 -- total less the cells shown would tell the hidden one. A day that has too few people altogether is withheld.
--- A visitor who appears in several merged cells counts once in (other).
+-- A visitor who appears in several merged cells counts once in (other). Page views without a visitor, whose lines came
+-- too late to tell, count as page views of their cell.
 WITH visitor_cells AS (
     SELECT event_date, device_class, browser_family, os_family, coalesce(language, '(unknown)') AS language,
         visitor_pseudonym, count(*) AS page_views
@@ -16,9 +17,9 @@ WITH visitor_cells AS (
 cells AS (
     SELECT event_date, device_class, browser_family, os_family, language,
         sum(page_views) AS page_views,
-        count(*) AS visitors,
+        count(visitor_pseudonym) AS visitors,
         row_number() OVER (
-            PARTITION BY event_date ORDER BY count(*), device_class, browser_family, os_family, language
+            PARTITION BY event_date ORDER BY count(visitor_pseudonym), device_class, browser_family, os_family, language
         ) AS place
     FROM visitor_cells
     GROUP BY event_date, device_class, browser_family, os_family, language
@@ -26,7 +27,7 @@ cells AS (
 -- A visitor is new in the first of their cells, so the sum of the new ones up to a place is the distinct visitors of
 -- all cells up to there.
 arrivals AS (
-    SELECT event_date, place, count(*) AS new_visitors
+    SELECT event_date, place, count(visitor_pseudonym) AS new_visitors
     FROM (
         SELECT event_date, visitor_pseudonym, min(place) AS place
         FROM visitor_cells JOIN cells USING (event_date, device_class, browser_family, os_family, language)

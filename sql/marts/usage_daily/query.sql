@@ -5,6 +5,7 @@
 -- A visit is a run of one visitor's page views of one day with no gap over 30 minutes, so midnight ends it.
 -- A visit's time is what passed from its first page view to its last: the sum of its gaps, 0 for a single page.
 -- Visitors and members are those who saw a page. Rates of nothing are null.
+-- A page view without a visitor, whose line came too late to tell, counts as a page view and in nothing about visits.
 WITH requests AS (
     SELECT event_date, event_at, visitor_pseudonym, user_pseudonym, status_code, response_bytes,
         bot_family IS NULL AS is_person,
@@ -19,6 +20,7 @@ totals AS (
         count(*) FILTER (is_person AND status_code >= 400) AS error_count,
         sum(response_bytes) FILTER (is_person) AS response_bytes,
         count(*) FILTER (is_page_view) AS page_views,
+        count(*) FILTER (is_page_view AND visitor_pseudonym IS NOT NULL) AS visitor_page_views,
         count(DISTINCT visitor_pseudonym) FILTER (is_page_view) AS visitors,
         count(DISTINCT user_pseudonym) FILTER (is_page_view) AS members
     FROM requests
@@ -29,7 +31,7 @@ gaps AS (
         epoch(event_at - lag(event_at) OVER visitor_day) AS seconds_before,
         epoch(lead(event_at) OVER visitor_day - event_at) AS seconds_after
     FROM requests
-    WHERE is_page_view
+    WHERE is_page_view AND visitor_pseudonym IS NOT NULL
     WINDOW visitor_day AS (PARTITION BY event_date, visitor_pseudonym ORDER BY event_at)
 ),
 edges AS (
@@ -51,7 +53,7 @@ SELECT event_date,
     coalesce(visits, 0) AS visits,
     coalesce(visitors, 0) AS visitors,
     coalesce(members, 0) AS members,
-    page_views / visits AS pages_per_visit,
+    visitor_page_views / visits AS pages_per_visit,
     bounces / visits AS bounce_rate,
     visit_seconds / visits AS mean_visit_seconds,
     coalesce(request_count, 0) AS request_count,

@@ -1,19 +1,33 @@
 """What each kind of treatment makes of a column, and that nothing comes out which nobody asked for."""
 
+import json
+import pickle
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
 import polars as pl
 import pytest
 
-from anonymization.columns import TREATMENTS, Context, Treatment, treat_columns
-from anonymization.errors import UnknownTreatmentError
+from anonymization.columns import TREATMENTS, Context, Treatment, Vocabulary, treat_columns
+from anonymization.encryption import decrypt_addresses
+from anonymization.errors import AnonymizationError, UnknownTreatmentError
 from anonymization.keyring import Key
 from anonymization.operators import pseudonym_of
+from anonymization.url import Parameter
 
 DAY, NEXT_DAY = date(2026, 11, 22), date(2026, 11, 23)
+DAY_KEYS = {
+    DAY: Key("visitor-20261122", "visitor", "3c" * 32, "2026-11-22T00:00:00+00:00"),
+    NEXT_DAY: Key("visitor-20261123", "visitor", "4d" * 32, "2026-11-23T00:00:00+00:00"),
+}
 DEVICE_ID = "3f2b8c1e-0d4a-4b6f-9c1d-5e6f7a8b9c0d"
 VISITOR_INPUTS = ("device_id", "user_id", "client_ip", "user_agent")
+
+
+@pytest.fixture(scope="module")
+def context(usage_key: Key, vocabulary: Vocabulary) -> Context:
+    return Context(usage_key, replace(vocabulary, parameters=(Parameter("utm_source", "^[a-z_]{1,20}$"),)), DAY_KEYS)
 
 
 def treat(raw: list[Any], kind: str, context: Context, **options: object) -> list[Any]:
@@ -67,6 +81,7 @@ def test_every_kind_gives_no_rows_for_no_rows(context: Context):
         "domain": "user",
         "entities": ["UUID"],
         "buckets": 4,
+        "name": "utm_source",
     }
     parts = {"reduce_referrer": "channel", "reduce_user_agent": "os_major", "template_url": "route"}
     inputs = {"pseudonymise_visitor": ("user_id", "client_ip", "user_agent"), "sketch_people": ("raw", "user_id")}
@@ -153,6 +168,24 @@ def test_visitors_whom_nothing_tells_apart_are_one_visitor_a_day(context: Contex
     assert visit(context) != visit(context, event_date=NEXT_DAY)
 
 
+def test_passing_visitor_of_a_day_without_a_key_is_nobody(context: Context):
+    late = replace(context, visitor_keys={NEXT_DAY: DAY_KEYS[NEXT_DAY]})
+
+    assert visit(late, client_ip="192.0.2.1", user_agent="a") is None
+    assert visit(late, client_ip="192.0.2.1", user_agent="a", event_date=NEXT_DAY) is not None
+    assert visit(late, device_id=DEVICE_ID) == visit(context, device_id=DEVICE_ID) is not None
+    assert visit(late, user_id="u000000001") == visit(context, user_id="u000000001") is not None
+
+
+def test_passing_visitor_of_two_days_in_one_frame_is_told_under_each_day_s_key(context: Context):
+    rows = {"event_date": [DAY, NEXT_DAY, DAY], "client_ip": ["192.0.2.1"] * 3, "user_agent": ["a"] * 3}
+    treatment = Treatment("visitor", "pseudonymise_visitor", ("client_ip", "user_agent"))
+    first, second, third = treat_columns(pl.DataFrame(rows), [treatment], context)["visitor"]
+
+    assert first == third == visit(context, client_ip="192.0.2.1", user_agent="a")
+    assert second == visit(context, client_ip="192.0.2.1", user_agent="a", event_date=NEXT_DAY) != first
+
+
 def test_visitor_of_an_application_needs_no_address(context: Context):
     frame = pl.DataFrame({"device_id": [DEVICE_ID.upper(), None]})
     visitors = treat_columns(frame, [Treatment("visitor", "pseudonymise_visitor", ("device_id",))], context)["visitor"]
@@ -168,6 +201,29 @@ def test_reduce_kinds_take_the_part_that_is_asked_for(context: Context):
     assert treat(["https://google.com/"], "reduce_referrer", context, part="source") == ["google"]
     assert treat(["/item/1", None], "template_url", context, part="group") == ["item", "(other)"]
     assert treat(["en;q=0.5,ja", None], "reduce_language", context) == ["ja", None]
+
+
+def test_referrer_keeps_a_route_of_the_service_s_own_pages_only(context: Context):
+    referrers = ["https://www.auction.example.jp/item/1?q=x", "https://google.com/item/1", "/item/1", None]
+
+    assert treat(referrers, "reduce_referrer", context, part="route") == ["/item/{id}", None, None, None]
+
+
+def test_keep_parameter_keeps_a_listed_parameter_and_no_other(context: Context):
+    urls = ["/?utm_source=mail&q=taro", "/?utm_source=u000000001", "/", None]
+
+    assert treat(urls, "keep_parameter", context, name="utm_source") == ["mail", None, None, None]
+    assert treat(urls, "keep_parameter", context, name="q") == [None] * 4
+
+
+@pytest.mark.parametrize("kind", ["encrypt_address", "encrypt_address_prefix"])
+def test_encrypted_address_is_read_again_under_its_key_alone(kind: str, context: Context, security_key: Key):
+    keep_prefix = kind.endswith("prefix")
+    encrypted = pl.Series(treat(["192.0.2.1", "::ffff:192.0.2.1", "unix:", None], kind, context), dtype=pl.Binary)
+
+    assert encrypted[0] == encrypted[1]
+    assert decrypt_addresses(encrypted, context.key, keep_prefix=keep_prefix).to_list() == ["c0000201"] * 2 + [None] * 2
+    assert "c0000201" not in decrypt_addresses(encrypted, security_key, keep_prefix=keep_prefix).to_list()
 
 
 def test_scrub_knows_the_service_s_own_identifiers(context: Context):
@@ -205,7 +261,7 @@ def test_sketch_has_a_bucket_where_person_and_term_are_missing(context: Context)
 
 
 def test_purposes_share_no_pseudonym(context: Context, security_key: Key):
-    other = Context(security_key, context.vocabulary)
+    other = replace(context, key=security_key)
 
     assert visit(context, client_ip="192.0.2.1") != visit(other, client_ip="192.0.2.1")
     assert treat(["u1"], "pseudonymise", context, domain="user") != treat(["u1"], "pseudonymise", other, domain="user")
@@ -214,3 +270,26 @@ def test_purposes_share_no_pseudonym(context: Context, security_key: Key):
 def test_context_shows_the_key_s_id_and_never_its_secret(context: Context):
     assert "usage-1" in repr(context)
     assert context.key.secret not in repr(context)
+
+
+def test_what_is_treated_holds_no_key_and_no_plan(context: Context):
+    frame = pl.DataFrame({"user_id": ["u000000001"], "client_ip": ["192.0.2.1"], "event_date": [DAY]})
+    treatments = [
+        Treatment("user", "pseudonymise", ("user_id",), {"domain": "user"}),
+        Treatment("visitor", "pseudonymise_visitor", ("client_ip",)),
+        Treatment("address", "encrypt_address", ("client_ip",)),
+        Treatment("people", "sketch_people", ("user_id", "user_id"), {"buckets": 4}),
+    ]
+    treated = treat_columns(frame, treatments, context)
+    kept = treated.lazy().serialize() + pickle.dumps(treated)
+
+    assert type(treated) is pl.DataFrame
+    assert not any(key.secret.encode() in kept for key in (context.key, *DAY_KEYS.values()))
+
+
+@pytest.mark.parametrize("carry", [asdict, pickle.dumps, lambda context: json.dumps(asdict(context))])
+def test_context_cannot_be_carried_out_of_the_process(carry, context: Context):
+    with pytest.raises((AnonymizationError, TypeError)) as caught:
+        carry(context)
+
+    assert context.key.secret not in str(caught.value)

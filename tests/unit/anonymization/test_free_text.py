@@ -1,11 +1,25 @@
 """Free text keeps what was said and loses who said it; what cannot be judged is redacted whole."""
 
 import logging
+import re
+import time
+import unicodedata
+from collections.abc import Callable
 
 import polars as pl
 import pytest
 
-from anonymization.free_text import MAXIMUM_LENGTH, REDACTED, TextScrubber, normalise
+from anonymization.free_text import (
+    MAXIMUM_BYTES,
+    MAXIMUM_DECODINGS,
+    MAXIMUM_LENGTH,
+    MAXIMUM_SCRUBBED,
+    PLAIN,
+    REDACTED,
+    TextScrubber,
+    normalise,
+    normalise_texts,
+)
 
 ENTITIES = (
     "EMAIL_ADDRESS",
@@ -173,3 +187,123 @@ def test_recognisers_log_no_text(scrubber: TextScrubber, caplog: pytest.LogCaptu
             scrub(scrubber, f"{text} zz99plantedword12345678")
 
     assert not any(word in caplog.text for word in ("planted", "taro", "0901234", "4111", "u000000001", "WEST"))
+
+
+def test_plain_characters_need_no_folding():
+    characters = pl.Series([chr(point) for point in range(0x10000) if not 0xD800 <= point < 0xE000])
+    plain = characters.filter(characters.str.contains(PLAIN))
+    words = pl.Series(
+        [f"a{first}{second}b" for first in plain[::97] for second in plain[::89] if "ー" not in first + second]
+    )
+
+    assert len(plain) > 20_000
+    assert normalise_texts(plain).to_list() == [one.strip() for one in plain]
+    assert words.str.normalize("NFKC").equals(words)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["か\u3099", "ﾌﾞﾗﾝﾄﾞ\r\n①㌖", "1ー2ー3ーー4", "\u202e\u2066a\u2069\ufeffb\x00c\x7f", "—−─‑", "é e\u0301", "\ufdfa"],
+)
+def test_normalising_is_the_compatibility_form_without_what_is_hidden(text: str):
+    """As the standard library has it, in one text at a time."""
+    compatible = unicodedata.normalize("NFKC", text)
+    visible = "".join(one for one in compatible if one.isprintable() or one in "\n\t")
+    dashed = re.sub(r"[‐‑‒–—―−─]|(?<=[0-9])ー(?=[0-9])", "-", unicodedata.normalize("NFKC", visible))
+
+    assert normalise(text) == dashed.strip()
+
+
+HOSTILE = {
+    "NUL": "090\x00-1234-\x005678",
+    "NUL, encoded": "090%00-1234-%005678",
+    "bidirectional controls": "\u202e見て\u202c 090-\u20661234\u2069-5678",
+    "bidirectional controls, encoded": "090%E2%80%AE-1234-5678",
+    "half a surrogate pair, encoded": "%ED%A0%80090-1234-5678",
+    "a surrogate pair, encoded": "%ED%A0%BD%ED%B8%80 090-1234-5678",
+    "overlong UTF-8": "%C0%AE%E0%80%AE 090-1234-5678",
+    "cut UTF-8": "090-1234-5678%E3%81",
+    "encoded digits": "%30%39%30-1234-5678",
+    "encoded four times": "0%25252539%25252530-1234-5678",
+    "zero-width characters": "\u200b0\u200d9\u20600\ufeff-1234-5678",
+    "tags": "090\U000e0031-1234-5678",
+    "noncharacters": "090\uffff-1234\U0010ffff-5678",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_text_becomes_valid_text_without_its_identifier(text: str, scrubber: TextScrubber):
+    scrubbed = scrub(scrubber, text) or ""
+
+    assert "<PHONE_NUMBER>" in scrubbed
+    assert "1234" not in scrubbed
+    assert scrubbed.encode().decode() == scrubbed
+    assert all(one.isprintable() or one in "\n\t" for one in scrubbed)
+
+
+@pytest.mark.parametrize("depth", [MAXIMUM_DECODINGS, MAXIMUM_DECODINGS + 1, 50, 10_000])
+def test_encoding_of_any_depth_lets_nothing_through(depth: int, scrubber: TextScrubber):
+    scrubbed = scrub(scrubber, f"taro%{'25' * (depth - 1)}40example.jp")
+
+    assert scrubbed == ("<EMAIL_ADDRESS>" if depth == MAXIMUM_DECODINGS else REDACTED)
+
+
+def test_scrubbed_text_is_never_longer_than_the_stated_bound(scrubber: TextScrubber):
+    worst = [
+        piece * (MAXIMUM_LENGTH // len(piece))
+        for piece in ("1::2 ", "a@b.jp,", "〒1000001", "佐藤様", "GB 090-1234-5678")
+    ]
+    scrubbed = scrubber.scrub(pl.Series(worst), ENTITIES)
+
+    assert scrubbed.str.len_chars().max() <= MAXIMUM_SCRUBBED
+    assert REDACTED in scrubbed
+
+
+MEGABYTE = 1_000_000
+GROWING = {
+    "dots, quadratic in Presidio's recogniser of URLs": "a.",
+    "mail": "a@a.",
+    "digits": "1",
+    "digits and dashes": "090-",
+    "pluses": "+1",
+    "colons": "a:",
+    "percents": "%",
+    "percents of percents": "%25",
+    "encoded text": "%E3%81%82",
+    "ligatures": "\ufdfa",
+    "marks": "\u0301",
+    "hidden characters": "\u200b",
+    "long vowel marks": "1ー",
+    "spaces": " ",
+    "names": "様",
+    "addresses": "東京都区",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", GROWING.values(), ids=GROWING.keys())
+def test_time_grows_no_faster_than_the_text(piece: str, scrubber: TextScrubber):
+    """Twice as long takes at most thrice as long, give or take what a busy machine adds to any measurement."""
+
+    def measure(length: int) -> float:
+        text = pl.Series([piece * (length // len(piece))])
+        return min(_seconds(lambda: scrubber.scrub(text, ENTITIES)) for _ in range(3))
+
+    assert measure(MEGABYTE) <= 3 * measure(MEGABYTE // 2) + 0.05
+    assert measure(MEGABYTE) <= 30 * measure(MAXIMUM_BYTES) + 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("piece", GROWING.values(), ids=GROWING.keys())
+def test_longest_text_that_is_read_costs_little_more_than_its_length(piece: str, scrubber: TextScrubber):
+    def measure(length: int) -> float:
+        text = pl.Series([piece * (length // len(piece))])
+        return min(_seconds(lambda: scrubber.scrub(text, ENTITIES)) for _ in range(3))
+
+    assert measure(MAXIMUM_LENGTH) <= 3 * measure(MAXIMUM_LENGTH // 2) + 0.05
+
+
+def _seconds(function: Callable[[], object]) -> float:
+    started = time.process_time()
+    function()
+    return time.process_time() - started

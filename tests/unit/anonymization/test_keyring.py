@@ -1,14 +1,29 @@
 """Keys are made, rotated, destroyed and kept as text; their secrets appear nowhere else."""
 
+import copy
 import json
-from datetime import UTC, datetime
+import pickle
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from anonymization.errors import AnonymizationError, NoSuchKeyError
-from anonymization.keyring import PURPOSES, Key, Keyring, dump_keyring, new_keyring, parse_keyring, seal, unseal
+from anonymization.keyring import (
+    PURPOSES,
+    Key,
+    Keyring,
+    Secret,
+    dump_keyring,
+    name_day_key,
+    new_keyring,
+    parse_keyring,
+    seal,
+    unseal,
+)
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
+DAY = date(2026, 11, 22)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +83,65 @@ def test_secrets_show_in_no_representation(keyring: Keyring):
 
     assert "usage-1" in shown
     assert not any(key.secret in shown for key in keyring.keys)
+
+
+@pytest.mark.parametrize("carry", [pickle.dumps, copy.copy, copy.deepcopy, asdict])
+def test_key_can_be_neither_pickled_nor_copied(carry, keyring: Keyring):
+    key = keyring.keys[0]
+    with pytest.raises(AnonymizationError, match="does not leave the process") as caught:
+        carry(key if carry is asdict else Secret(key.secret))
+
+    assert key.secret not in str(list_errors(caught.value))
+
+
+def test_key_is_no_json_and_its_text_for_json_holds_no_secret(keyring: Keyring):
+    key = keyring.keys[0]
+
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        json.dumps(key)
+    assert key.secret not in json.dumps({"key": key}, default=str)
+
+
+def test_keys_are_equal_when_all_their_parts_are(keyring: Keyring):
+    key = keyring.keys[0]
+    again = Key(key.id, key.purpose, key.secret, key.created_at)
+
+    assert (again == key, hash(again) == hash(key)) == (True, True)
+    assert Key(key.id, key.purpose, "ab" * 32, key.created_at) != key
+
+
+def test_derived_keys_tell_nothing_of_each_other_or_of_their_key(keyring: Keyring):
+    first, second = keyring.keys[:2]
+    derived = {key.derive(label) for key in (first, second) for label in ("ipcrypt-deterministic", "ipcrypt-pfx")}
+
+    assert {len(secret) for secret in derived} == {32}
+    assert len(derived | {bytes.fromhex(first.secret), bytes.fromhex(second.secret)}) == 6
+
+
+def test_a_day_has_one_visitor_key_which_lives_until_it_is_destroyed():
+    days = [DAY, DAY - timedelta(days=1), DAY]
+    keyring = Keyring(()).with_days(days, NOW)
+
+    assert [key.id for key in keyring.keys] == ["visitor-20261121", "visitor-20261122"]
+    assert keyring.with_days(days, NOW) == keyring
+    assert keyring.of_days(days) == {day: keyring.keys[day == DAY] for day in days}
+    assert parse_keyring(dump_keyring(keyring)) == keyring
+
+
+def test_destroyed_visitor_key_is_never_made_again():
+    keyring = Keyring(()).with_days([DAY, DAY - timedelta(days=1)], NOW).without_days_before(DAY)
+
+    assert keyring.retired == ("visitor-20261121",)
+    assert keyring.with_days([DAY - timedelta(days=1)], NOW) == keyring
+    assert keyring.of_days([DAY - timedelta(days=1)]) == {}
+    assert keyring.without_days_before(DAY) == keyring
+
+
+def test_days_end_no_other_key(keyring: Keyring):
+    mixed = keyring.with_days([DAY], NOW).without_days_before(DAY + timedelta(days=1))
+
+    assert mixed.keys == keyring.keys
+    assert mixed.retired == (name_day_key(DAY),)
 
 
 @pytest.mark.parametrize("secret", ["", "ab" * 31, "AB" * 32, "zz" * 32, "ab" * 32 + "\n", "ab" * 32 + "a"])

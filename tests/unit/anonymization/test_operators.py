@@ -2,13 +2,18 @@
 
 import hmac
 import itertools
+import pickle
+import sys
 
 import polars as pl
 import pytest
+from srsly import cloudpickle
 
+from anonymization.encryption import encrypt_addresses
 from anonymization.errors import AnonymizationError
 from anonymization.keyring import Key
 from anonymization.operators import canonicalise, pseudonym_of, pseudonymise, sketch
+from anonymization.tokens import tokenise, tokenise_encrypted, tokenise_networks
 
 DEVICE_ID = "3f2b8c1e-0d4a-4b6f-9c1d-5e6f7a8b9c0d"
 DOMAINS = ("user", "device", "address", "network", "visitor")
@@ -108,3 +113,47 @@ def test_sketches_under_two_keys_are_unrelated(usage_key: Key, security_key: Key
     ]
 
     assert sum(itertools.starmap(int.__eq__, zip(*drawn, strict=True))) < 40
+
+
+@pytest.mark.parametrize(
+    "express",
+    [
+        lambda values, key: pseudonymise(values, "user", key),
+        lambda values, key: pseudonymise(values, "address", key),
+        lambda values, key: sketch(values, 64, key),
+        lambda values, key: tokenise(values, "EMAIL_ADDRESS", key),
+        tokenise_encrypted,
+        lambda values, key: encrypt_addresses(values, key, keep_prefix=True),
+    ],
+    ids=["pseudonymise", "address", "sketch", "tokenise", "tokenise_encrypted", "encrypt_addresses"],
+)
+def test_no_plan_with_a_key_can_be_serialised(express, usage_key: Key, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "cloudpickle", cloudpickle)  # with which Polars carries functions
+    expression = express(pl.col("value"), usage_key)
+    plan = pl.LazyFrame({"value": ["192.0.2.1"]}).select(expression)
+
+    for serialise in (plan.serialize, expression.meta.serialize, lambda: pickle.dumps(plan)):
+        with pytest.raises((AnonymizationError, pl.exceptions.PolarsError), match="does not leave") as caught:
+            serialise()
+        assert usage_key.secret not in str(caught.value)
+    assert usage_key.secret not in f"{plan.explain()} {plan!r} {expression!r}"
+    assert plan.collect().height == 1
+
+
+def test_a_plan_without_a_key_could_have_been_serialised(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "cloudpickle", cloudpickle)  # with which Polars carries functions
+
+    assert pl.LazyFrame({"value": ["192.0.2.1"]}).select(tokenise_networks(pl.col("value"))).serialize()
+
+
+def test_columns_of_nulls_have_no_pseudonyms(usage_key: Key):
+    frame = pl.DataFrame({"value": [None, None]})
+
+    assert frame.select(pseudonymise(pl.col("value"), "user", usage_key)).to_series().to_list() == [None, None]
+
+
+def test_expressions_of_a_key_work_in_lazy_and_streaming_plans(usage_key: Key):
+    plan = pl.LazyFrame({"value": ["u1", None, "u2", "u1"]}).select(pseudonymise(pl.col("value"), "user", usage_key))
+    expected = pseudonymise_all(["u1", None, "u2", "u1"], "user", usage_key)
+
+    assert plan.collect()["value"].to_list() == plan.collect(engine="streaming")["value"].to_list() == expected

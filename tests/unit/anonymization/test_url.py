@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from anonymization.columns import Vocabulary
-from anonymization.url import reduce_referrers, template_urls
+from anonymization.url import Parameter, extract_parameter, reduce_referrers, template_referrers, template_urls
 
 ROUTES = [
     ("/item/0123456789", "/item/{id}"),
@@ -38,6 +38,15 @@ REFERRERS = [
     ("www.google.com", ("other", "(other)")),
     ("https://[2001:db8::1", ("other", "(other)")),
     ("about:blank", ("other", "(other)")),
+    ("https://www.google.com\\@attacker.example/", ("other", "(other)")),
+    ("https://attacker.example\\.google.com/", ("other", "(other)")),
+    ("https://www.google.com%2eattacker.example/", ("other", "(other)")),
+    ("https://" + "a" * 300 + ".google.com/", ("other", "(other)")),
+    ("https://" + "a." * 5000 + "google.com/", ("other", "(other)")),
+    ("https://ｗｗｗ.google.com／@attacker.example/", ("other", "(other)")),
+    ("javascript:google.com", ("other", "(other)")),
+    ("\x00 https://www.goo\ngle.com/", ("search_engine", "google")),
+    ("https://www.auction.example.jp\\.attacker.example/", ("other", "(other)")),
 ]
 
 
@@ -62,3 +71,68 @@ def test_referrer_becomes_a_declared_channel_and_source(
     column = pl.Series([referrer], dtype=pl.String)
 
     assert reduce_referrers(column, vocabulary.referrers, vocabulary.internal_hosts).rows() == [reduced]
+
+
+SOURCE = Parameter("utm_source", r"^[a-z_]{1,20}$")
+PARAMETERS = [
+    ("/?utm_source=mail", "mail"),
+    ("/item/1?a=b&utm_source=line&c=d#utm_source=x", "line"),
+    ("https://www.auction.example.jp/?utm_source=mail", "mail"),
+    ("/?utm_source=m%61il", "mail"),
+    ("/?utm_source=first&utm_source=second", "first"),
+    ("/?utm_source=taro%40example.jp", None),
+    ("/?utm_source=u000000001", None),
+    ("/?utm_source=mail%0Ataro", None),
+    ("/?utm_source=mail+taro", None),
+    ("/?utm_source=%6d%61%69%6c%00", None),
+    ("/?utm_source=%E3%82%AB", None),
+    ("/?utm_source=%", None),
+    ("/?utm_source=" + "a" * 21, None),
+    ("/?utm_source=" + "%61" * 1000, None),
+    ("/?utm_source=", None),
+    ("/?utm_source", None),
+    ("/?my_utm_source=mail", None),
+    ("/?utm%5Fsource=mail", None),
+    ("/?q=utm_source=mail", None),
+    ("/#?utm_source=mail", None),
+    ("/utm_source=mail", None),
+    ("", None),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("url", "value"), PARAMETERS)
+def test_parameter_is_kept_when_its_whole_decoded_value_has_the_listed_form(url: str | None, value: str | None):
+    assert extract_parameter(pl.Series([url], dtype=pl.String), SOURCE).to_list() == [value]
+
+
+def test_name_of_a_parameter_is_no_pattern():
+    urls = pl.Series(["/?utmXsource=mail", "/?utm.source=mail"])
+
+    assert extract_parameter(urls, Parameter("utm.source", "^[a-z]+$")).to_list() == [None, "mail"]
+
+
+def test_rows_keep_their_order_and_number():
+    urls = pl.Series(["/?utm_source=b", None, "/?utm_source=a", "/?utm_source=b"] * 3)
+
+    assert extract_parameter(urls, SOURCE).to_list() == ["b", None, "a", "b"] * 3
+
+
+def test_only_the_service_s_own_pages_keep_a_route_as_referrers(vocabulary: Vocabulary):
+    referrers = [
+        *("https://www.auction.example.jp/item/1?user=u000000001", "https://www.auction.example.jp/u000000001"),
+        *("https://attacker.example/item/1", "/item/1", "", None),
+    ]
+    routes = template_referrers(pl.Series(referrers), vocabulary.internal_hosts, vocabulary.routes)
+
+    assert routes["route"].to_list() == ["/item/{id}", "(other)", None, None, None, None]
+
+
+@pytest.mark.parametrize("hostile", ["/?" + "&" * 1_000_000, "/?utm_source=" + "%" * 1_000_000, "/" * 1_000_000])
+@pytest.mark.timeout(10)
+def test_a_megabyte_of_url_takes_no_time(hostile: str, vocabulary: Vocabulary):
+    urls = pl.Series([hostile, f"https://{hostile}"])
+
+    assert extract_parameter(urls, SOURCE).to_list() == [None, None]
+    assert set(template_urls(urls, vocabulary.routes)["route"]) == {"(other)"}
+    assert reduce_referrers(urls, vocabulary.referrers, ())["channel"].to_list() == ["other", "other"]
