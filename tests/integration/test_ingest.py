@@ -19,6 +19,7 @@ from pipelines.control.subjects import Tombstone, raise_tombstones
 from pipelines.control.visitor_keys import open_visitor_keys
 from pipelines.errors import ConfigurationError, StorageBusyError
 from pipelines.journeys import ingest as journey
+from pipelines.journeys import stage as staging
 from pipelines.journeys.house import open_house
 from pipelines.journeys.ingest import RESTAGE_ATTEMPTS, find_files, ingest, ingest_file, name_files
 from pipelines.journeys.keys import make_keys
@@ -219,7 +220,7 @@ def test_refused_consent_suppresses_until_it_is_given(house):
 
 def raise_while_staging(monkeypatch, house, times):
     """Somebody leaves just after each of the first stagings, before anything is committed."""
-    stage_file, raised = journey._stage_file, []
+    stage_file, raised = staging._stage_file, []
 
     def stage_and_raise(*arguments):
         stage = stage_file(*arguments)
@@ -228,7 +229,7 @@ def raise_while_staging(monkeypatch, house, times):
             bury(house, raised[-1])
         return stage
 
-    monkeypatch.setattr(journey, "_stage_file", stage_and_raise)
+    monkeypatch.setattr(staging, "_stage_file", stage_and_raise)
     return raised
 
 
@@ -256,11 +257,11 @@ def fail_with_a_value(*_):
 
 
 def test_defect_of_ours_holds_the_file_without_a_value_and_leaves_nothing(house, monkeypatch):
-    monkeypatch.setattr(journey, "measure", fail_with_a_value)
+    monkeypatch.setattr(staging, "measure", fail_with_a_value)
     deliver(house, "access/a.log", requests(1))
     (held,) = ingest_all(house)
     assert held.state == "held"
-    assert "access: stopped with ValueError at ingest.py:" in held.reason
+    assert "access: stopped with ValueError at stage.py:" in held.reason
     assert "203.0.113.7" not in held.reason
     assert parts_on_disk(house) == []
 
