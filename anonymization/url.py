@@ -15,6 +15,7 @@ OTHER = "(other)"
 HOST = re.compile(r"[0-9a-z._:-]{1,253}")  # RFC 1035; browsers end a host where others read on, as at a backslash
 MAXIMUM_REFERRER_LENGTH = 4096
 MAXIMUM_VALUE_LENGTH = 100  # of a parameter, as it is written
+ANDROID_APP = "android-app"
 ORIGIN = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*"
 
 
@@ -30,7 +31,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """Hosts of one kind: the pattern they match, the channel and the source that stand for them."""
+    """Hosts of one kind: the pattern they match, the channel and the source that stand for them.
+
+    An Android application is matched as android-app:PACKAGE, in lower case.
+    """
 
     pattern: str
     channel: str
@@ -83,14 +87,14 @@ def _keep_matching(values: pl.Series, pattern: str) -> pl.DataFrame:
 def reduce_referrers(referrers: pl.Series, known: Sequence[Referrer], internal_hosts: Sequence[str]) -> pl.DataFrame:
     """Columns channel and source of distinct referrers, aligned with the input; an unlisted host is (other)."""
     compiled = [(re.compile(item.pattern), item) for item in known]
-    internal = frozenset(host.lower() for host in internal_hosts)
+    internal = _spell_hosts(internal_hosts)
     rows = [_reduce(referrer, compiled, internal) for referrer in referrers.to_list()]
     return pl.DataFrame(rows, schema={"channel": pl.String, "source": pl.String}, orient="row")
 
 
 def template_referrers(referrers: pl.Series, internal_hosts: Sequence[str], routes: Sequence[Route]) -> pl.DataFrame:
     """Column route of distinct referrers, aligned with the input: of the service's own pages; null for every other."""
-    internal = frozenset(host.lower() for host in internal_hosts)
+    internal = _spell_hosts(internal_hosts)
     own = [text if _host(text) in internal else None for text in referrers.to_list()]
     urls = pl.Series("url", own, dtype=pl.String)
     routed = template_urls(urls.str.strip_chars(), routes)["route"]
@@ -112,12 +116,25 @@ def _reduce(
 
 
 def _host(referrer: str | None) -> str | None:
-    """The lower-case host, None for no referrer, and the empty text for one that cannot be read."""
+    """The host as it is looked up, None for no referrer, and the empty text for one that cannot be read."""
     text = (referrer or "").strip()[:MAXIMUM_REFERRER_LENGTH]
     if text in {"", "-"}:
         return None
     try:
-        host = (urlsplit(text).hostname or "").removesuffix(".")
+        parts = urlsplit(text)
+        host = _spell_host(parts.hostname or "")
     except ValueError:
         return ""
-    return host if HOST.fullmatch(host) else ""
+    if not HOST.fullmatch(host):
+        return ""
+    return f"{ANDROID_APP}:{host}" if parts.scheme == ANDROID_APP else host
+
+
+def _spell_hosts(hosts: Sequence[str]) -> frozenset[str]:
+    return frozenset(_spell_host(host) for host in hosts)
+
+
+def _spell_host(host: str) -> str:
+    """Lower case, without the root's dot, an international name as browsers send it; ValueError if it is none."""
+    bare = host.lower().removesuffix(".")
+    return bare if bare.isascii() else bare.encode("idna").decode("ascii")

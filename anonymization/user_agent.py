@@ -23,7 +23,8 @@ BROWSER_FAMILIES = frozenset(name for line in LISTED.split("\n") for name in lin
 YAHOO_JAPAN_APP = re.compile(r"\bYJApp-(IOS|ANDROID) [a-z.]+/([0-9]{1,4})\.")  # ua-parser sees but its web view
 OS_FAMILIES = frozenset({"Android", "Chrome OS", "Fedora", "Linux", "Mac OS X", "Ubuntu", "Windows", "iOS", "iPadOS"})
 FEATURE_PHONE = re.compile(
-    r"^(?:DoCoMo/|KDDI-|SoftBank/|Vodafone/|J-PHONE/|MOT-|emobile/)|UP\.Browser|\((?:WILLCOM|DDIPOCKET);",
+    r"^(?:DoCoMo/|KDDI-|SoftBank/|Vodafone/|J-PHONE/|MOT-|emobile/|ASTEL/|PDXGW/)|UP\.Browser|\((?:WILLCOM|DDIPOCKET);"
+    r"|; ?KDDI-|;(?:FOMA|SoftBank|Vodafone);",
 )
 NO_PERSONAL_DEVICE = re.compile(
     r"\bTV\b|[Ss]mart-?TV|SMART-TV|GoogleTV|BRAVIA|; AFT[A-Z]|CrKey|Web0S|PlayStation|Nintendo|Xbox",
@@ -32,10 +33,12 @@ NO_PERSONAL_DEVICE = re.compile(
 TABLET = re.compile(
     r"iPad|Tablet(?! PC)|PlayBook|Silk/|Kindle|Nexus (?:7|9|10)|SM-[TX]\d|^Mozilla/.*Android(?!.*Mobile)"
 )
-MOBILE = re.compile(r"Mobi|iPhone|iPod|Android|Windows Phone|iOS \d")
+MOBILE = re.compile(r"Mobi|iPhone|iPod|Android|Windows (?:Phone|CE)|iOS \d")
 DESKTOP = re.compile(r"Windows|Macintosh|X11|CrOS|Linux (?:x86_64|i686|aarch64)|macOS")
 # iOS 18_6 and 18_7 are told by iOS 26 too; Safari tells them apart by its own version.
 FROZEN = re.compile(r"Android 10; K\)|Windows NT 10\.0|Mac OS X 10[_.]15|OS 18_[67](?!.*Version/18\.)")
+# An application's default agent is the same on a telephone and on a Mac, unless it says more.
+APPLE_APP = re.compile(r"^(?!.*(?:iOS|iPhone|iPad|x86_64)).*\bCFNetwork/")
 DEVICE_CLASSES = (
     (FEATURE_PHONE, "feature_phone"),
     (NO_PERSONAL_DEVICE, UNKNOWN),
@@ -93,7 +96,7 @@ def _browser(found: Result, text: str) -> tuple[str, int | None]:
 
 
 def _system(found: Result, text: str) -> tuple[str, int | None]:
-    if found.os is None:
+    if found.os is None or APPLE_APP.search(text):
         return UNKNOWN, None
     if found.os.family not in OS_FAMILIES:
         return OTHER, None

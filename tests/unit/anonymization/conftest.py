@@ -28,8 +28,11 @@ def vocabulary() -> Vocabulary:
             Route(r"^/search$", "/search", "search", is_page=True),
         ),
         bots=((r"(?i)googlebot", "search_engine"),),
-        referrers=(Referrer(r"(?:^|\.)google\.[a-z.]+$", "search_engine", "google"),),
-        internal_hosts=("www.auction.example.jp",),
+        referrers=(
+            Referrer(r"^(?:www\.)?google\.(?:com|co\.jp)$", "search_engine", "google"),
+            Referrer(r"^android-app:com\.google\.android\.googlequicksearchbox$", "search_engine", "google"),
+        ),
+        internal_hosts=("www.auction.example.jp", "オークション.example.", "android-app:jp.example.auction"),
         identifier_patterns=MEMBER_IDS,
     )
 

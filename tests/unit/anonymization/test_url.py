@@ -47,6 +47,23 @@ REFERRERS = [
     ("javascript:google.com", ("other", "(other)")),
     ("\x00 https://www.goo\ngle.com/", ("search_engine", "google")),
     ("https://www.auction.example.jp\\.attacker.example/", ("other", "(other)")),
+    ("HTTPS://WWW.GOOGLE.COM:8443", ("search_engine", "google")),
+    ("//www.google.com/", ("search_engine", "google")),
+    ("https://www.google.com:port/", ("search_engine", "google")),
+    ("https://オークション.example/", ("internal", "internal")),
+    ("https://xn--kckky6q7b7b.example/", ("internal", "internal")),
+    ("https://ｗｗｗ.ｇｏｏｇｌｅ.com/", ("search_engine", "google")),
+    ("https://" + "オ" * 100 + ".google.com/", ("other", "(other)")),
+    ("android-app://com.google.android.googlequicksearchbox/", ("search_engine", "google")),
+    ("android-app://com.google.android.gm/https/mail.google.com", ("other", "(other)")),
+    ("android-app://jp.example.Auction/", ("internal", "internal")),
+    ("https://com.google.android.googlequicksearchbox/", ("other", "(other)")),
+    ("android-app:com.google.android.googlequicksearchbox", ("other", "(other)")),
+    ("file:///C:/Users/taro/Desktop/page.html", ("other", "(other)")),
+    ("data:text/html,taro@example.jp", ("other", "(other)")),
+    ("https://", ("other", "(other)")),
+    ("https://.", ("other", "(other)")),
+    ("null", ("other", "(other)")),
 ]
 
 
