@@ -14,6 +14,7 @@ from pipelines.contracts.shapes import (
     NUMBER,
     TEXT,
     Shape,
+    mapping_of,
     one_of,
     records,
     repeated,
@@ -58,6 +59,9 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "bucketOf": TEXT,
     "buckets": whole_number(1, 256),
     "visitorKeyDays": whole_number(1, 31),
+    "botRates": mapping_of(
+        perMinute=whole_number(1, 1_000_000), perHour=whole_number(1, 1_000_000), uncountedGroups=NAMES
+    ),
     "partitionBy": NAMES,
     "primaryKey": NAMES,
     "inputs": NAMES,

@@ -22,6 +22,7 @@ from pipelines.warehouse.directory import (
 )
 from pipelines.warehouse.engine import engine_errors, open_engine, quote_text
 from pipelines.warehouse.marts import build_mart, inputs_of, plan_mart
+from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations
 from pipelines.warehouse.statements import read_query
 
@@ -93,6 +94,7 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         _create_file(engine, building)
         versions = _attach_published(engine, published)
         marts = [plan_mart(engine, contract, event_dates, versions) for contract in catalogue.layer("marts")]
+        mark_bots_by_rate(engine, catalogue, sql_directory, marts)
         tables = [(mart.name, build_mart(engine, mart, read_query(sql_directory, mart.name))) for mart in marts]
         days = sorted(frozenset[date]().union(*(mart.days for mart in marts if mart.follows_events)))
         _describe_build(engine, catalogue, built_at, days, dict(tables))

@@ -24,6 +24,11 @@ def read_checks(sql_directory: Path, table: str) -> dict[str, str]:
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
+def read_rule(sql_directory: Path, name: str) -> str:
+    """The one SELECT that tells something of a lake table's rows which holds for every mart."""
+    return _read_sql(sql_directory / "lake" / f"{name}.sql")
+
+
 def bind_select(
     engine: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
 ) -> duckdb.DuckDBPyRelation:

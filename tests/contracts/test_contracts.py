@@ -182,6 +182,7 @@ REFUSALS = [
     ),
     (ACCESS, promise(parameters=[{"name": "a"}]), "parameters", "must be a list of name, of no search parameter, and"),
     (PAGE_VIEWS, promise(visitorKeyDays=0), "visitorKeyDays", "must be a whole number from 1 to 31"),
+    (PAGE_VIEWS, promise(botRates={"perMinute": 60}), "botRates", "must be a mapping of perMinute, perHour, uncounted"),
     (PAGE_VIEWS, promise(buckets=ABSENT), "buckets", "is required beside bucketOf"),
     (PAGE_VIEWS, promise(feeds="ledger"), "feeds", "is a property of sources"),
     (ACCESS, promise(feeds="lake"), "feeds", "must be one of ledger"),
