@@ -50,6 +50,8 @@ PARAMETERS = Shape(
     f"a list of name, of no search parameter, and pattern, {ANCHORED_PATTERN.words}",
     records(name=PARAMETER_NAME, pattern=ANCHORED_PATTERN).fits,
 )
+# How many days of events a mart's row needs around its own.
+DAYS_REACHED = whole_number(0, 7)
 TABLE_PROPERTIES: Mapping[str, Shape] = {
     "policyClause": POLICY_CLAUSES,
     "deletionStrategy": one_of("delete", "recompute", "expire", "exempt"),
@@ -65,6 +67,7 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "partitionBy": NAMES,
     "primaryKey": NAMES,
     "inputs": NAMES,
+    "reach": mapping_of(before=DAYS_REACHED, after=DAYS_REACHED),
     "period": one_of("day", "week"),
     "periodColumn": TEXT,
     "minimumPeople": whole_number(1, 1_000_000),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -21,7 +21,8 @@ from pipelines.warehouse.directory import (
     spill_directory,
 )
 from pipelines.warehouse.engine import engine_errors, open_engine, quote_text
-from pipelines.warehouse.marts import build_mart, inputs_of, plan_mart
+from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_mart, split_days
+from pipelines.warehouse.people import PEOPLE_SOURCE, create_people, gather_visits
 from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations
 from pipelines.warehouse.statements import read_query
@@ -75,10 +76,10 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
     """Build every mart into a new file in target_directory; a failed build leaves nothing behind.
 
     inputs: each lake table whole, as Parquet files (only the partitions that are needed get read) or as a frame, and
-    control.source_files. event_dates: the service days whose events changed; the rows of all other periods are carried
-    over from the published file. None rebuilds the days found in the inputs, while days that have aged out of the lake
-    keep the rows they had: a day that a deletion emptied must therefore be named. A mart that is new, or published
-    under another contract version, is rebuilt as with None; marts of the ledger always are.
+    control.source_files. event_dates: the service days whose events changed; the rows of all periods that these do not
+    reach are carried over from the published file. None rebuilds the days found in the inputs, while days that have
+    aged out of the lake keep the rows they had: a day that a deletion emptied must therefore be named. A mart that is
+    new, or published under another contract version, is rebuilt as with None; marts of the ledger always are.
     StorageBusyError while another build runs; what DuckDB raises becomes one of our errors, without its text.
     """
     published = target_directory / PUBLISHED_NAME
@@ -90,13 +91,17 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         engine_errors("building the marts"),
         open_engine(timezone=timezone, options={"memory_limit": memory_limit, "temp_directory": str(spill)}) as engine,
     ):
-        create_relations(engine, catalogue, _select_inputs(catalogue, inputs))
+        selected = _select_inputs(catalogue, inputs)
+        create_relations(engine, catalogue, selected)
         _create_file(engine, building)
         versions = _attach_published(engine, published)
         marts = [plan_mart(engine, contract, event_dates, versions) for contract in catalogue.layer("marts")]
         mark_bots_by_rate(engine, catalogue, sql_directory, marts)
-        tables = [(mart.name, build_mart(engine, mart, read_query(sql_directory, mart.name))) for mart in marts]
-        days = sorted(frozenset[date]().union(*(mart.days for mart in marts if mart.follows_events)))
+        if PEOPLE_SOURCE in selected:
+            create_people(engine, sql_directory)
+        _build_tables(engine, marts, sql_directory)
+        tables = [(mart.name, len(engine.table(mart.table))) for mart in marts]
+        days = sorted(_unite(mart.days for mart in marts if mart.follows_events))
         _describe_build(engine, catalogue, built_at, days, dict(tables))
         engine.execute("CHECKPOINT warehouse; DETACH warehouse")
         return BuiltWarehouse(building, tuple(tables), tuple(days), identify_file(published))
@@ -123,6 +128,22 @@ def _attach_published(engine: duckdb.DuckDBPyConnection, published: Path) -> dic
         return {}
     engine.execute(f"ATTACH {quote_text(str(published))} AS published (READ_ONLY)")
     return dict(engine.table("published.meta.tables").select("table", "contract_version").fetchall())
+
+
+def _build_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart], sql_directory: Path) -> None:
+    queries = [read_query(sql_directory, mart.name) for mart in marts]
+    for mart in marts:
+        create_mart(engine, mart)
+    visited = _unite(mart.made_anew for mart in marts if mart.reads_visits)
+    for days in split_days(_unite(mart.made_anew for mart in marts)):
+        if starts := days & visited:
+            gather_visits(engine, sql_directory, starts)
+        for mart, query in zip(marts, queries, strict=True):
+            fill_mart(engine, mart, query, days)
+
+
+def _unite(days: Iterable[frozenset[date]]) -> frozenset[date]:
+    return frozenset[date]().union(*days)
 
 
 def _describe_build(

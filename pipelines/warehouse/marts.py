@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import groupby
 
 import duckdb
 
@@ -13,6 +14,8 @@ from pipelines.contracts.model import Contract
 from pipelines.warehouse.engine import quote_name, quote_text
 from pipelines.warehouse.relations import find_dates
 from pipelines.warehouse.statements import bind_select
+
+WEEKS_AT_ONCE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,26 @@ class Mart:
         return self.contract.name
 
     @property
+    def table(self) -> str:
+        return f"warehouse.marts.{self.name}"
+
+    @property
     def is_weekly(self) -> bool:
         return bool(self.contract.properties["period"] == "week")
 
     @property
+    def made_anew(self) -> frozenset[date]:
+        """The days of whole periods."""
+        return whole_weeks(self.days) if self.is_weekly else self.days
+
+    @property
     def period_column(self) -> str:
         return str(self.contract.properties["periodColumn"])
+
+    @property
+    def reads_visits(self) -> bool:
+        """Only visits go beyond one day."""
+        return "reach" in self.contract.properties
 
     @property
     def follows_events(self) -> bool:
@@ -51,25 +68,50 @@ def plan_mart(
     event_dates: Sequence[date] | None,
     published_versions: Mapping[str, str],
 ) -> Mart:
-    """Decide which days to make anew: those named, or all that the inputs hold where naming days is not enough."""
+    """Decide which days to make anew: those named and those they reach, or all where naming days is not enough.
+
+    Days are reached when the inputs hold events of them: a day that has aged out keeps the row that it had.
+    """
     mart = Mart(contract, frozenset(event_dates or ()), contract.name in published_versions)
-    if mart.follows_events and event_dates is not None and published_versions.get(mart.name) == contract.version:
-        return mart
-    found = frozenset[date]().union(*(find_dates(engine, name) for name in inputs_of(contract)))
+    is_current = published_versions.get(mart.name) == contract.version
+    if mart.follows_events and event_dates is not None and is_current:
+        return replace(mart, days=mart.days | _find_days(engine, contract, reach_days(contract, mart.days) - mart.days))
+    found = _find_days(engine, contract)
     # A file's day of receipt has nothing to do with the days of its events, so the ledger's marts ignore those named.
-    return Mart(contract, mart.days | found if mart.follows_events else found, mart.has_history)
+    return replace(mart, days=mart.days | found if mart.follows_events else found)
 
 
-def build_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, query: str) -> int:
-    """Create the mart's table, fill it, and return its row count."""
-    table = f"warehouse.marts.{mart.name}"
-    for statement in define_table(mart.contract, table):
+def _find_days(
+    engine: duckdb.DuckDBPyConnection, contract: Contract, among: frozenset[date] | None = None
+) -> frozenset[date]:
+    return frozenset[date]().union(*(find_dates(engine, name, among) for name in inputs_of(contract)))
+
+
+def reach_days(contract: Contract, days: Iterable[date]) -> frozenset[date]:
+    """Every day whose row depends on events of these days: a row needs the `before` and the `after` days of its own."""
+    reach = contract.properties.get("reach", {"before": 0, "after": 0})
+    offsets = range(-reach["after"], reach["before"] + 1)
+    return frozenset(day + timedelta(days=offset) for day in days for offset in offsets)
+
+
+def split_days(days: Iterable[date]) -> Iterator[frozenset[date]]:
+    """The days in turn, some whole ISO weeks at a time, so that memory holds those and not all that the lake keeps."""
+    for _, span in groupby(sorted(days), lambda day: week_start(day).toordinal() // (7 * WEEKS_AT_ONCE)):
+        yield frozenset(span)
+
+
+def create_mart(engine: duckdb.DuckDBPyConnection, mart: Mart) -> None:
+    """Create the mart's table, with the published rows of all days that are not made anew."""
+    for statement in define_table(mart.contract, mart.table):
         engine.execute(statement)
     if mart.has_history:
-        _carried_rows(engine, mart).insert_into(table)
-    days = whole_weeks(mart.days) if mart.is_weekly else mart.days
-    select_mart(engine, mart.contract, query, days, mart.contract.minimum_people).insert_into(table)
-    return len(engine.table(table))
+        _carried_rows(engine, mart).insert_into(mart.table)
+
+
+def fill_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, query: str, days: frozenset[date]) -> None:
+    """Add the rows that are made anew for some days, whole weeks of them for a weekly mart."""
+    if wanted := mart.made_anew & days:
+        select_mart(engine, mart.contract, query, wanted, mart.contract.minimum_people).insert_into(mart.table)
 
 
 def select_mart(

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.contracts.model import Catalogue
-from pipelines.warehouse.marts import Mart, inputs_of, whole_weeks
+from pipelines.warehouse.marts import Mart, inputs_of
 from pipelines.warehouse.statements import bind_select, read_rule
 
 RELATION = "lake.page_views"
@@ -50,7 +50,7 @@ def mark_bots_by_rate(
 
 def _days_read(marts: Iterable[Mart]) -> set[date]:
     """The days that the marts are made of, and those beside them, since a visit may pass midnight."""
-    days = frozenset[date]().union(*(whole_weeks(mart.days) if mart.is_weekly else mart.days for mart in marts))
+    days = frozenset[date]().union(*(mart.made_anew for mart in marts))
     return {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
 
 

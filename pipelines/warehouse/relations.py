@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 import duckdb
@@ -45,10 +45,13 @@ def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, in
             _create_table(engine, name, schema, pl.DataFrame(schema=dict.fromkeys(schema, pl.Null)))
 
 
-def find_dates(engine: duckdb.DuckDBPyConnection, name: str) -> set[date]:
-    """The service days that have rows in one relation."""
-    column = DATE_COLUMNS[name.partition(".")[0]]
-    return {found for (found,) in engine.table(name).select(column).distinct().fetchall()}
+def find_dates(engine: duckdb.DuckDBPyConnection, name: str, among: Iterable[date] | None = None) -> set[date]:
+    """The service days that have rows in one relation, or those of the days given that do."""
+    relation, column = engine.table(name), DATE_COLUMNS[name.partition(".")[0]]
+    if among is not None:
+        wanted = sorted(among)
+        relation = relation.filter(duckdb.ColumnExpression(column).isin(*wanted)) if wanted else relation.limit(0)
+    return {found for (found,) in relation.select(column).distinct().fetchall()}
 
 
 def _schema_of(catalogue: Catalogue, name: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The SQL of the marts, as written below sql/marts/<table>/: read from its files and bound to its parameters."""
+"""The SQL below sql/, of the marts and of what they share: read from its files and bound to its parameters."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ CHECK_HEADER = re.compile(r"^-- check: (\w+)\n", re.MULTILINE)
 def read_query(sql_directory: Path, table: str) -> str:
     """The one SELECT that makes a mart."""
     return _read_sql(sql_directory / "marts" / table / "query.sql")
+
+
+def read_people(sql_directory: Path, name: str) -> str:
+    """The one SELECT that makes a relation people.<name>."""
+    return _read_sql(sql_directory / "people" / f"{name}.sql")
 
 
 def read_checks(sql_directory: Path, table: str) -> dict[str, str]:
@@ -48,5 +53,6 @@ def _read_sql(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(
-            f"{path} cannot be read ({error.strerror})", hint="every mart contract needs its query.sql and checks.sql"
+            f"{path} cannot be read ({error.strerror})",
+            hint="each mart needs its query.sql and checks.sql, people/ its relations",
         ) from None

@@ -188,6 +188,7 @@ REFUSALS = [
     (ACCESS, promise(feeds="lake"), "feeds", "must be one of ledger"),
     (ACCESS, promise(formats=ABSENT), "formats", "must be a mapping"),
     (USAGE, promise(inputs=ABSENT), "inputs", "must be a list of names"),
+    (USAGE, promise(reach={"before": 1}), "reach", "must be a mapping of before, after"),
     (PAGE_VIEWS, repeat_property, "policyClause", "is given twice as a custom property"),
     (PAGE_VIEWS, repeat_property_of_column, "route/treatment", "is given twice as a custom property"),
     # Values of a wrong type.

@@ -38,17 +38,17 @@ def test_nothing_is_built_when_nothing_came(town):
     assert found.tables["usage_daily"] == read_mart(found.path, "usage_daily").height
 
 
-def test_dates_that_are_named_are_built_anew(town):
+def test_dates_that_are_named_are_built_anew_and_those_that_they_reach(town):
     before = published(town)
     found = build_marts(town.house, also=[date(2026, 11, 20)])
     assert published(town) != before
-    assert found.event_dates == (date(2026, 11, 20),)
+    assert found.event_dates == (date(2026, 11, 20), date(2026, 11, 21))
 
 
-def test_new_events_are_built_with_their_day_only(town):
-    town.land("access", "more.jsonl", [town.visit(town.neighbour, None, "2026-11-21", 5)])
+def test_new_events_are_built_with_their_day_and_once(town):
+    town.land("access", "more.jsonl", [town.visit(town.neighbour, None, "2026-11-23", 5)])
     town.take_in()
-    assert build_marts(town.house).event_dates == (date(2026, 11, 21),)
+    assert build_marts(town.house).event_dates == (date(2026, 11, 23),)
     assert build_marts(town.house).event_dates == ()
 
 

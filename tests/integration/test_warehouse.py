@@ -193,7 +193,7 @@ def test_meta_tells_what_the_file_is(tmp_path: Path):
     (build_row,) = rows_of(built.path, "meta.build")
     assert build_row["event_dates"] == ["2026-11-02", "2026-11-03"]
     assert built.event_dates == (MONDAY, MONDAY + timedelta(days=1))
-    assert build_row["contract_versions"]["marts.usage_daily"] == "1.0.0"
+    assert build_row["contract_versions"]["marts.usage_daily"] == "2.0.0"
 
 
 def test_no_pseudonym_and_no_binary_column_is_in_the_file(tmp_path: Path):
@@ -224,11 +224,28 @@ def test_no_input_rows_give_empty_typed_tables(tmp_path: Path):
     assert [count for _, count in built.tables] == [0] * len(MARTS)
 
 
-def test_only_the_named_days_are_made_anew(tmp_path: Path):
+def test_only_the_named_days_and_those_that_they_reach_are_made_anew(tmp_path: Path):
+    """Visits run on over midnight, so a day of usage needs its neighbours; a day of environments stands by itself."""
+    publish(build(tmp_path, busy_inputs(days=5)))
+    fewer = [view(MONDAY + timedelta(days=offset), person) for offset in range(5) for person in range(20)]
+    built = build(tmp_path, inputs_from(page_views=fewer), [MONDAY + timedelta(days=2)])
+    usage = rows_of(built.path, "marts.usage_daily")
+    assert [row["visitors"] for row in usage] == [40, 20, 20, 20, 40]
+    environments = (
+        "(SELECT event_date, sum(page_views)::INT AS people FROM marts.usage_by_environment_daily GROUP BY 1)"
+    )
+    assert [row["people"] for row in rows_of(built.path, environments)] == [40, 40, 20, 40, 40]
+    assert built.event_dates == tuple(MONDAY + timedelta(days=offset) for offset in (1, 2, 3))
+
+
+def test_reached_days_that_the_lake_does_not_hold_keep_the_rows_that_they_have(tmp_path: Path):
     publish(build(tmp_path, busy_inputs(days=3)))
-    inputs = inputs_from(page_views=[view(MONDAY + timedelta(days=offset), 7) for offset in range(3)])
-    usage = rows_of(build(tmp_path, inputs, [MONDAY + timedelta(days=1)]).path, "marts.usage_daily")
-    assert [row["visitors"] for row in usage] == [40, 1, 40]
+    late = inputs_from(page_views=[view(MONDAY + timedelta(days=1), 7)])
+    built = build(tmp_path, late, [MONDAY + timedelta(days=1)])
+    assert [row["visitors"] for row in rows_of(built.path, "marts.usage_daily")] == [40, 1, 40]
+    assert built.event_dates == (MONDAY + timedelta(days=1),)
+    apart = build(tmp_path / "new", late, [MONDAY + timedelta(days=1)])
+    assert len(rows_of(apart.path, "marts.usage_daily")) == 1
 
 
 def test_a_named_day_makes_its_whole_week_anew(tmp_path: Path):

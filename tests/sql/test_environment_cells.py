@@ -13,6 +13,7 @@ from pipelines.contracts.model import load_catalogue
 from pipelines.settings import load_settings
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.marts import select_mart
+from pipelines.warehouse.people import create_people
 from pipelines.warehouse.relations import create_relations
 from pipelines.warehouse.statements import read_query
 
@@ -54,6 +55,7 @@ def merge_in_sql(views: list[tuple[str, int]], minimum: int) -> Mapping[str, int
     frame = pl.DataFrame(rows, schema=polars_schema(CATALOGUE.get("lake", "page_views")))
     with open_engine(options={}) as engine:
         create_relations(engine, CATALOGUE, {"lake.page_views": frame})
+        create_people(engine, SETTINGS.sql)
         mart = select_mart(engine, MART, QUERY, [DAY], minimum).pl()
     assert int(mart["page_views"].sum()) in (0, len(views))
     return dict(mart.select("browser_family", "visitors").iter_rows())

@@ -13,8 +13,9 @@ from pipelines.contracts.model import Contract, load_catalogue
 from pipelines.settings import load_settings
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.marts import inputs_of, select_mart
+from pipelines.warehouse.people import PEOPLE_SOURCE, create_people, gather_visits
 from pipelines.warehouse.relations import create_relations
-from pipelines.warehouse.statements import read_checks, read_query
+from pipelines.warehouse.statements import read_checks, read_people, read_query
 
 SETTINGS = load_settings()
 CATALOGUE = load_catalogue(SETTINGS.contracts)
@@ -27,8 +28,11 @@ def test_mart_has_the_rows_computed_by_hand(case: Path):
     contract = CATALOGUE.get("marts", case.parent.name)
     params = yaml.safe_load((case / "params.yaml").read_bytes())
     query = read_query(SETTINGS.sql, contract.name)
-    with open_engine(timezone="Asia/Tokyo", options={}) as engine:
+    with open_engine(timezone=params.get("timezone", "Asia/Tokyo"), options={}) as engine:
         create_relations(engine, CATALOGUE, {name: read_rows(case, name) for name in inputs_of(contract)})
+        if PEOPLE_SOURCE in inputs_of(contract):
+            create_people(engine, SETTINGS.sql)
+            gather_visits(engine, SETTINGS.sql, params["event_dates"])
         mart = select_mart(engine, contract, query, params["event_dates"], params.get("minimum_people", 0)).pl()
     schema = polars_schema(contract)
     expected = pl.DataFrame(yaml.safe_load((case / "expect.yaml").read_bytes()), schema=schema)
@@ -46,10 +50,26 @@ def test_every_mart_has_cases_checks_and_a_headed_query(contract: Contract):
 
 @pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
 def test_query_reads_exactly_the_inputs_of_its_contract(contract: Contract):
+    assert find_stored(read_query(SETTINGS.sql, contract.name)) == set(inputs_of(contract))
+
+
+@pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
+def test_mart_of_visits_reaches_the_days_around(contract: Contract):
+    reads_visits = "people.visits" in find_read(read_query(SETTINGS.sql, contract.name))
+    assert contract.properties.get("reach") == ({"before": 1, "after": 1} if reads_visits else None)
+
+
+def find_stored(query: str) -> set[str]:
+    """The stored relations behind a query, through those of people."""
+    read = find_read(query)
+    people = {name for name in read if name.startswith("people.")}
+    behind = (find_stored(read_people(SETTINGS.sql, name.removeprefix("people."))) for name in people)
+    return (read - people).union(*behind)
+
+
+def find_read(query: str) -> set[str]:
     with open_engine(options={}) as engine:
-        query = re.sub(r"\$\w+", "NULL", read_query(SETTINGS.sql, contract.name))
-        read = engine.get_table_names(query, qualified=True)
-    assert read == set(inputs_of(contract))
+        return engine.get_table_names(re.sub(r"\$\w+", "NULL", query), qualified=True)
 
 
 def read_rows(case: Path, name: str) -> pl.DataFrame:

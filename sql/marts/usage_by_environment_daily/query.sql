@@ -10,8 +10,8 @@
 WITH visitor_cells AS (
     SELECT event_date, device_class, browser_family, os_family, coalesce(language, '(unknown)') AS language,
         visitor_pseudonym, count(*) AS page_views
-    FROM lake.page_views
-    WHERE is_page_view AND bot_family IS NULL AND list_contains($event_dates, event_date)
+    FROM people.page_views
+    WHERE list_contains($event_dates, event_date)
     GROUP BY ALL
 ),
 cells AS (
