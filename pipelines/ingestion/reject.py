@@ -30,6 +30,7 @@ class Reason(StrEnum):
     INVALID_UTF8 = "invalid_utf8"
     NUL_BYTE = "nul_byte"
     LINE_TOO_LONG = "line_too_long"
+    FILE_CUT_OFF = "file_cut_off"
     MALFORMED_LINE = "malformed_line"
     MALFORMED_REQUEST = "malformed_request"
     MALFORMED_JSON = "malformed_json"
@@ -51,6 +52,11 @@ def describe_rejects(reasons: Mapping[int, Reason], chunk: Chunk) -> pl.DataFram
             rows.append((chunk.first_line + index, start, reasons[index].value, mask_shape(line), len(line)))
         start += len(line) + 1
     return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")
+
+
+def count_cut_off(rejects: pl.DataFrame) -> int:
+    """How many rejects are where a file was cut off: at most the last one of a file."""
+    return rejects.filter(reason=Reason.FILE_CUT_OFF.value).height
 
 
 def mask_shape(line: bytes) -> str:

@@ -61,6 +61,11 @@ def name_files(house: House, paths: Sequence[Path]) -> tuple[SourceFile, ...]:
     return tuple(sorted(waiting, key=lambda file: (file.source in INGESTED_SOURCES[1:], file.source, file.path)))
 
 
+def accept_rejects_of(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
+    """The same files, of which whatever can be read is to be taken in: the way out for those beyond the limit."""
+    return tuple(replace(file, accepts_rejects=True) for file in files)
+
+
 def _is_waiting(house: House, file: SourceFile) -> bool:
     if file.path.is_file():
         return True

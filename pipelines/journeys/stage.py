@@ -22,6 +22,7 @@ from pipelines.errors import DataQualityError, TokumeiError
 from pipelines.ingestion.enrich import Batch, build_rows, pseudonymise_accounts, read_vocabulary, suppress_lines
 from pipelines.ingestion.parse import ParsedLines, parse_file
 from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_usable
+from pipelines.ingestion.reject import count_cut_off
 from pipelines.ingestion.sources import (
     FILE_ID_DIGITS,
     SourceFile,
@@ -49,6 +50,7 @@ class Stage:
     counts: LineCounts = field(default_factory=LineCounts)
     dates: set[date] = field(default_factory=set)
     undeclared_count: int = 0
+    cut_off_count: int = 0
     suppression_version: int = 0
 
 
@@ -86,7 +88,7 @@ def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
         batch = Batch(file.source, digest[:FILE_ID_DIGITS], house.keyring, read_vocabulary(contract))
         for parsed in parse_file(file, contract, house.settings.timezone):
             _stage_chunk(house, stage, parsed, batch, suppression)
-        _close(stage, contract)
+        _close(stage, contract, accepts_rejects=file.accepts_rejects)
     except BaseException:
         discard_stage(stage)
         raise
@@ -116,15 +118,16 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
         table_stage.add(built)
     stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
     stage.undeclared_count += parsed.undeclared_count
+    stage.cut_off_count += count_cut_off(parsed.rejects)
     if batch.source in LEDGER_SINKS:
         stage.for_ledger.append(rows)
     else:
         stage.dates.update(rows["event_date"].unique().to_list())
 
 
-def _close(stage: Stage, contract: Contract) -> None:
+def _close(stage: Stage, contract: Contract, *, accepts_rejects: bool) -> None:
     """Reconcile and gate the whole file, then write what is still buffered."""
-    check_counts(stage.counts, contract)
+    check_counts(stage.counts, contract, cut_off_count=stage.cut_off_count, accepts_rejects=accepts_rejects)
     for name, table_stage in stage.tables.items():
         judge(table_stage.table, stage.measurements[name]).require()
         table_stage.write()
