@@ -46,15 +46,24 @@ def ingest(
     accept_rejects: Annotated[
         bool, typer.Option("--accept-rejects", help="Take in what can be read of the files named, however little.")
     ] = False,
+    replay_rejected: Annotated[
+        bool, typer.Option("--replay-rejected", help="Take in quarantined lines that can be read since a fix.")
+    ] = False,
 ) -> None:
     """Take in what waits in landing. Exits 1 when a file had to be held, after taking in all others."""
     from pipelines.journeys.house import open_house
     from pipelines.journeys.ingest import accept_rejects_of, find_files, name_files
     from pipelines.journeys.ingest import ingest as take_in
+    from pipelines.journeys.replay import replay_rejected as replay
 
+    if replay_rejected and (paths or accept_rejects):
+        raise ConfigurationError("--replay-rejected reads the quarantine, no files", hint="give it alone")
     if accept_rejects and not paths:
         raise ConfigurationError("--accept-rejects is for files that you have looked at", hint="name them")
     house = open_house(load_settings())
+    if replay_rejected:
+        _tell_deliveries(replay(house), "the quarantine holds no line that can be read now")
+        return
     files = name_files(house, paths) if paths else find_files(house)
     _tell_deliveries(take_in(house, accept_rejects_of(files) if accept_rejects else files), "landing is empty")
 

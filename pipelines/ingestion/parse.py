@@ -56,7 +56,11 @@ def parse_chunk(chunk: Chunk, file_format: str, contract: Contract, timezone: st
     usable = judged.filter(pl.col("reason").is_null()).with_columns(line_number=pl.col("index") + chunk.first_line)
     return ParsedLines(
         rows=_add_event_date(usable.drop("index", "reason"), timezone),
-        rejects=describe_rejects(lines.reasons | {index: Reason(reason) for index, reason in rejected}, chunk),
+        rejects=describe_rejects(
+            lines.reasons | {index: Reason(reason) for index, reason in rejected},
+            chunk,
+            keeps_lines="quarantine" in contract.properties,
+        ),
         read_count=len(lines.texts),
         undeclared_count=undeclared_count,
     )
