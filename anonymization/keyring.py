@@ -1,6 +1,7 @@
 """The keys that make pseudonyms: one purpose and one epoch each; whoever holds the file reads and writes their text.
 
-An epoch is a generation, which a rotation begins, or for visitors a day, whose key dies soon after it.
+An epoch is a generation, which a rotation begins, or a day: of visitors, whose key dies soon after it, or on which
+quarantined lines expire, and their key with them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from anonymization.errors import AnonymizationError, NoSuchKeyError
 
 PURPOSES = ("usage", "satisfaction", "security", "search", "membership", "sealing")
-DAILY_PURPOSE = "visitor"
+DAILY_PURPOSE, QUARANTINE_PURPOSE = "visitor", "quarantine"
 SECRET_BYTES = 32
 NONCE_BYTES = 12
 KEY_ID = re.compile(r"[a-z_]+-([1-9][0-9]*)")
@@ -123,22 +124,22 @@ class Keyring:
             raise NoSuchKeyError(f"the keyring has no key {key_id}")
         return Keyring(tuple(key for key in self.keys if key.id != key_id), (*self.retired, key_id))
 
-    def of_days(self, days: Iterable[date]) -> dict[date, Key]:
-        """The visitor keys of those days that have one."""
+    def of_days(self, days: Iterable[date], purpose: str = DAILY_PURPOSE) -> dict[date, Key]:
+        """The keys of those days that have one, for a purpose whose epochs are days."""
         keys = {key.id: key for key in self.keys}
-        return {day: keys[name_day_key(day)] for day in days if name_day_key(day) in keys}
+        return {day: keys[name] for day in days if (name := name_day_key(day, purpose)) in keys}
 
-    def with_days(self, days: Iterable[date], now: datetime) -> Keyring:
-        """A keyring in which each day has a visitor key, except days whose key was destroyed."""
-        missing = sorted(day for day in set(days) if name_day_key(day) not in self.issued)
-        made = (_make_key(name_day_key(day), DAILY_PURPOSE, now) for day in missing)
+    def with_days(self, days: Iterable[date], now: datetime, purpose: str = DAILY_PURPOSE) -> Keyring:
+        """A keyring in which each day has a key, except days whose key was destroyed."""
+        missing = sorted(day for day in set(days) if name_day_key(day, purpose) not in self.issued)
+        made = (_make_key(name_day_key(day, purpose), purpose, now) for day in missing)
         return replace(self, keys=(*self.keys, *made))
 
-    def without_days_before(self, oldest: date) -> Keyring:
-        """A keyring in which the visitor keys of earlier days are gone."""
+    def without_days_before(self, oldest: date, purpose: str = DAILY_PURPOSE) -> Keyring:
+        """A keyring in which the keys of earlier days are gone."""
         keyring = self
         for key in self.keys:
-            if key.purpose == DAILY_PURPOSE and key.epoch < _number_day(oldest):
+            if key.purpose == purpose and key.epoch < _number_day(oldest):
                 keyring = keyring.without(key.id)
         return keyring
 
@@ -148,9 +149,9 @@ def new_keyring(now: datetime, purposes: Iterable[str] = PURPOSES) -> Keyring:
     return Keyring(tuple(_make_key(f"{purpose}-1", purpose, now) for purpose in purposes))
 
 
-def name_day_key(day: date) -> str:
-    """The id of a day's visitor key."""
-    return f"{DAILY_PURPOSE}-{_number_day(day)}"
+def name_day_key(day: date, purpose: str = DAILY_PURPOSE) -> str:
+    """The id of a day's key."""
+    return f"{purpose}-{_number_day(day)}"
 
 
 def _number_day(day: date) -> int:
@@ -196,20 +197,32 @@ def _read_key(item: Mapping[str, str]) -> Key:
 
 def seal(keyring: Keyring, content: bytes) -> bytes:
     """Encrypt and authenticate bytes under the current sealing key (AES-256-GCM, random nonce first)."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + _cipher(keyring.current("sealing")).encrypt(nonce, content, None)
+    return seal_under(keyring.current("sealing"), content)
 
 
 def unseal(keyring: Keyring, sealed: bytes) -> bytes:
     """The bytes that were sealed under any live sealing key; AnonymizationError when none opens them."""
-    nonce, encrypted = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-    candidates = reversed(keyring.live("sealing")) if len(nonce) == NONCE_BYTES else ()
-    for key in candidates:
-        try:
-            return _cipher(key).decrypt(nonce, encrypted, None)
-        except InvalidTag:
-            continue
+    for key in reversed(keyring.live("sealing")):
+        content = unseal_under(key, sealed)
+        if content is not None:
+            return content
     raise AnonymizationError("no live sealing key opens this record")
+
+
+def seal_under(key: Key, content: bytes, place: bytes = b"") -> bytes:
+    """Encrypt and authenticate bytes under one key (AES-256-GCM, random nonce first), to be opened in their place."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + _cipher(key).encrypt(nonce, content, place)
+
+
+def unseal_under(key: Key, sealed: bytes, place: bytes = b"") -> bytes | None:
+    """The bytes that were sealed under this key for this place; None when they were not, or anybody touched them."""
+    if len(sealed) < NONCE_BYTES:
+        return None
+    try:
+        return _cipher(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place)
+    except InvalidTag:
+        return None
 
 
 def _cipher(key: Key) -> AESGCM:

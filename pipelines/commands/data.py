@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from pipelines.errors import ConfigurationError
 from pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from pipelines.control.deliveries import Delivery
 
 app = typer.Typer()
 
@@ -35,14 +40,36 @@ def generate(  # noqa: PLR0913 - a command's options
 
 
 @app.command()
-def ingest(paths: Annotated[list[Path] | None, typer.Argument(help="Files in landing; default: all.")] = None) -> None:
+def ingest(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files in landing; default: all.")] = None,
+    *,
+    accept_rejects: Annotated[
+        bool, typer.Option("--accept-rejects", help="Take in what can be read of the files named, however little.")
+    ] = False,
+    replay_rejected: Annotated[
+        bool, typer.Option("--replay-rejected", help="Take in quarantined lines that can be read since a fix.")
+    ] = False,
+) -> None:
     """Take in what waits in landing. Exits 1 when a file had to be held, after taking in all others."""
     from pipelines.journeys.house import open_house
-    from pipelines.journeys.ingest import find_files, name_files
+    from pipelines.journeys.ingest import accept_rejects_of, find_files, name_files
     from pipelines.journeys.ingest import ingest as take_in
+    from pipelines.journeys.replay import replay_rejected as replay
 
+    if replay_rejected and (paths or accept_rejects):
+        raise ConfigurationError("--replay-rejected reads the quarantine, no files", hint="give it alone")
+    if accept_rejects and not paths:
+        raise ConfigurationError("--accept-rejects is for files that you have looked at", hint="name them")
     house = open_house(load_settings())
-    deliveries = take_in(house, name_files(house, paths) if paths else find_files(house))
+    if replay_rejected:
+        _tell_deliveries(replay(house), "the quarantine holds no line that can be read now")
+        return
+    files = name_files(house, paths) if paths else find_files(house)
+    _tell_deliveries(take_in(house, accept_rejects_of(files) if accept_rejects else files), "landing is empty")
+
+
+def _tell_deliveries(deliveries: Sequence[Delivery], nothing: str) -> None:
+    """One line for each delivery; exit 1 when one is held."""
     for delivery in deliveries:
         name, counts = f"{delivery.source}/{delivery.file_name}", delivery.counts
         if delivery.state == "held":
@@ -53,7 +80,7 @@ def ingest(paths: Annotated[list[Path] | None, typer.Argument(help="Files in lan
             f"+ {counts.duplicate} duplicate + {counts.suppressed} suppressed",
         )
     if not deliveries:
-        typer.echo("landing is empty")
+        typer.echo(nothing)
     if any(delivery.state == "held" for delivery in deliveries):
         raise typer.Exit(1)
 

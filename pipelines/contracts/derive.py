@@ -22,6 +22,7 @@ POLARS_TYPES: Mapping[str, pl.DataType] = {
     "int64": pl.Int64(),
     "float64": pl.Float64(),
     "binary16": pl.Binary(),
+    "binary": pl.Binary(),
 }
 DUCKDB_TYPES: Mapping[str, str] = {
     "string": "VARCHAR",
@@ -33,6 +34,7 @@ DUCKDB_TYPES: Mapping[str, str] = {
     "int64": "BIGINT",
     "float64": "DOUBLE",
     "binary16": "BLOB",
+    "binary": "BLOB",
 }
 
 

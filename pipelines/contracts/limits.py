@@ -14,7 +14,7 @@ OF_NUMBERS = ("minimum", "maximum")
 LIMITS: Mapping[str, tuple[str, ...]] = {
     "string": ("minLength", "maxLength", "pattern"),
     **dict.fromkeys(("int16", "int32", "int64", "float64"), OF_NUMBERS),
-    **dict.fromkeys(("boolean", "date", "timestamp", "binary16"), ()),
+    **dict.fromkeys(("boolean", "date", "timestamp", "binary16", "binary"), ()),
 }
 IMPLIED_RULES = ("nulls", "range", "length", "pattern")
 COLUMN_METRICS: Metrics = {

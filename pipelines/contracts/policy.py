@@ -25,10 +25,11 @@ from pipelines.contracts.treatments import check_treatment
 Finding = tuple[str, str]
 
 RESTRICTED = "restricted"
+SEALED = "sealed"  # raw lines as bytes that only a key opens, which dies when they expire
 CLASSIFICATIONS = one_of("public", "internal", "confidential", RESTRICTED)
 FORMS: Mapping[str, Shape] = {
     "sources": one_of("raw"),
-    "lake": one_of("pseudonymised", "anonymised"),
+    "lake": one_of("pseudonymised", "anonymised", SEALED),
     "marts": one_of("anonymised"),
     "published": one_of("anonymised"),
 }
@@ -54,7 +55,7 @@ PARAMETERS = Shape(
 DAYS_REACHED = whole_number(0, 7)
 TABLE_PROPERTIES: Mapping[str, Shape] = {
     "policyClause": POLICY_CLAUSES,
-    "deletionStrategy": one_of("delete", "recompute", "expire", "exempt"),
+    "deletionStrategy": one_of("delete", "empty", "recompute", "expire", "exempt"),
     "deletionReason": TEXT,
     "keyPurpose": TEXT,
     "subjectKeys": NAMES,
@@ -73,6 +74,7 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "minimumPeople": whole_number(1, 1_000_000),
     "peopleColumn": TEXT,
     "feeds": one_of("ledger"),
+    "quarantine": mapping_of(days=whole_number(1, 31)),
     "formats": Shape("a mapping", lambda value: isinstance(value, dict)),
     "maximumRejectPercent": Shape("a number from 0 to 100", lambda value: NUMBER.fits(value) and 0 <= value <= 100),
     "internalHosts": NAMES,
@@ -102,6 +104,7 @@ LOGICAL_TYPES: Mapping[str, str] = {
     "int64": "integer",
     "float64": "number",
     "binary16": "string",
+    "binary": "string",
 }
 PHYSICAL_TYPES = one_of(*LOGICAL_TYPES)
 IDENTIFYING_NAMES = re.compile(r"(?:^|_)(?:ip|email|phone|address|user_agent|user_id|device_id|advertising_id)(?:_|$)")
@@ -121,9 +124,9 @@ def check_policy(document: Mapping[str, Any], stem: str, layer: str) -> Iterator
         return
     yield from _check_table(tables[0], layer)
     yield from _check_retention(document, tables[0])
-    anonymised = custom_properties(tables[0]).get("form") == "anonymised"
+    form = str(custom_properties(tables[0]).get("form"))
     for column in tables[0]["properties"]:
-        yield from _check_column(column, layer, anonymised=anonymised)
+        yield from _check_column(column, layer, form)
 
 
 def _check_header(document: Mapping[str, Any], stem: str) -> Iterator[Finding]:
@@ -158,8 +161,9 @@ def _check_table(table: Mapping[str, Any], layer: str) -> Iterator[Finding]:
     sound = {name: value for name, value in found.items() if name not in shapes or shapes[name].fits(value)}
     yield from _check_deletion(sound)
     yield from _check_references(sound, frozenset(columns))
-    if "feeds" in sound and layer != "sources":
-        yield "feeds", "is a property of sources"
+    for name in ("feeds", "quarantine"):
+        if name in sound and layer != "sources":
+            yield name, "is a property of sources"
     yield from check_table_rules(table)
 
 
@@ -170,8 +174,10 @@ def _check_repeated_properties(element: Mapping[str, Any], place: str) -> Iterat
 
 def _check_deletion(properties: Mapping[str, Any]) -> Iterator[Finding]:
     strategy = properties.get("deletionStrategy")
-    if strategy == "exempt" and not properties.get("deletionReason"):
-        yield "deletionReason", "is required for an exempt table"
+    if strategy in {"exempt", "empty"} and not properties.get("deletionReason"):
+        yield "deletionReason", f"is required beside {strategy}"
+    if (properties.get("form") == SEALED) is not (strategy == "empty"):
+        yield "deletionStrategy", "empty belongs to a sealed table, in which nobody can be found, and to no other"
     if properties.get("form") != "pseudonymised":
         return
     if strategy != "delete":
@@ -203,7 +209,7 @@ def _check_retention(document: Mapping[str, Any], table: Mapping[str, Any]) -> I
         yield "slaProperties/retention/element", "must name a date or a timestamp"
 
 
-def _check_column(column: Mapping[str, Any], layer: str, *, anonymised: bool) -> Iterator[Finding]:
+def _check_column(column: Mapping[str, Any], layer: str, form: str) -> Iterator[Finding]:
     name = column["name"]
     yield from _check_repeated_properties(column, f"{name}/")
     for unknown in sorted(custom_properties(column).keys() - COLUMN_PROPERTIES):
@@ -214,7 +220,7 @@ def _check_column(column: Mapping[str, Any], layer: str, *, anonymised: bool) ->
     for rule in check_treatment(treatment, layer):
         yield name, rule
     kind = str(treatment.get("kind")) if isinstance(treatment, Mapping) else ""
-    for rule in _check_privacy(column, kind, layer, anonymised=anonymised):
+    for rule in _check_privacy(column, kind, layer, form):
         yield name, rule
     yield from check_limits(column)
     yield from check_column_rules(column)
@@ -234,13 +240,14 @@ def _check_description(column: Mapping[str, Any]) -> Iterator[str]:
         yield f"logicalType must be {LOGICAL_TYPES[str(physical_type)]} for the physicalType {physical_type}"
 
 
-def _check_privacy(column: Mapping[str, Any], kind: str, layer: str, *, anonymised: bool) -> Iterator[str]:
+def _check_privacy(column: Mapping[str, Any], kind: str, layer: str, form: str) -> Iterator[str]:
     personal = column.get("classification") == RESTRICTED
     if layer == "sources":
         if personal and not TEXT.fits(custom_properties(column).get("identifierKind")):
             yield "a restricted source column needs identifierKind, a text"
         return
-    if personal and (anonymised or not kind.startswith(("pseudonymise", "encrypt"))):
+    hidden = kind.startswith(("pseudonymise", "encrypt")) or (form == SEALED and column.get("physicalType") == "binary")
+    if personal and (form == "anonymised" or not hidden):
         yield "a restricted column must be pseudonymised or encrypted, and has no place in an anonymised table"
     if column.get("physicalType") != "binary16" and IDENTIFYING_NAMES.search(column["name"]):
         yield "is named like an identifier but is not a pseudonym"

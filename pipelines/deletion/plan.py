@@ -59,6 +59,11 @@ def rewritten_tables(document: Document) -> tuple[str, ...]:
     )
 
 
+def emptied_tables(document: Document) -> tuple[str, ...]:
+    """The lake tables that a plan takes every row out of, whoever it is of."""
+    return tuple(dataset["table"] for dataset in document["datasets"] if dataset["strategy"] == "empty")
+
+
 def touched_dates(document: Document) -> tuple[date, ...]:
     """The event dates of the rows that a plan removes, whose marts are to be rebuilt."""
     paths = (file["path"] for dataset in document["datasets"] for file in dataset["files"])
@@ -66,9 +71,13 @@ def touched_dates(document: Document) -> tuple[date, ...]:
     return tuple(sorted({date.fromisoformat(value) for name, _, value in names if name == "event_date"}))
 
 
-def summarise_plan(document: Document) -> list[dict[str, Any]]:
-    """One line for each dataset: what happens there and to how many rows and files."""
-    return [
+def summarise_plan(document: Document, emptied: Mapping[str, tuple[int, int]] | None = None) -> list[dict[str, Any]]:
+    """One line for each dataset: what happens there and to how many rows and files.
+
+    emptied: rows and files of the tables that are emptied, as they are now. They are no part of the plan, which says
+    that whatever is there then goes; lines that come before its approval would change its digest otherwise.
+    """
+    lines = [
         {
             "table": dataset["table"],
             "strategy": dataset["strategy"],
@@ -78,6 +87,8 @@ def summarise_plan(document: Document) -> list[dict[str, Any]]:
         }
         for dataset in document["datasets"]
     ]
+    stored = emptied or {}
+    return [line | dict(zip(("rows", "files"), stored.get(line["table"], ()), strict=False)) for line in lines]
 
 
 def _plan_datasets(lake: Lake, catalogue: Catalogue, closures: Mapping[str, Closure]) -> list[dict[str, Any]]:

@@ -23,7 +23,8 @@ SENSITIVE_GROUPS = ("login", "signup", "bid", "payment", "account")
 class Batch:
     """One source file's identity, and what treating it needs. file_id is no identifier: it names content.
 
-    visitor_keys: those of the days in the chunk at hand whose passing visitors may still be told apart.
+    file_format: how the file is read. visitor_keys: those of the days in the chunk at hand whose passing visitors may
+    still be told apart.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Batch:
     keyring: Keyring
     vocabulary: Vocabulary
     visitor_keys: Mapping[date, Key] = field(default_factory=dict, hash=False)
+    file_format: str = ""
 
 
 def read_vocabulary(contract: Contract) -> Vocabulary:

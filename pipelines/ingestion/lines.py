@@ -33,6 +33,11 @@ def split_lines(chunk: Chunk) -> Lines:
     return _split_carefully(data) if lines is None else lines
 
 
+def cut_line() -> Lines:
+    """The line at which a file is cut off: one, of which nothing is used, whatever came of it."""
+    return Lines(pl.Series("line", [""]), {0: Reason.FILE_CUT_OFF})
+
+
 def _split_clean(data: bytes) -> Lines | None:
     """The fast way, for text that is valid throughout; None when any line needs a closer look."""
     if b"\x00" in data or not _is_utf8(data):

@@ -11,7 +11,7 @@ import polars as pl
 from pipelines.contracts.model import Contract
 from pipelines.ingestion.combined_log import parse_combined
 from pipelines.ingestion.json_lines import parse_json_lines
-from pipelines.ingestion.lines import split_lines
+from pipelines.ingestion.lines import cut_line, split_lines
 from pipelines.ingestion.readers import CHUNK_BYTES, Chunk, read_chunks
 from pipelines.ingestion.reject import Reason, describe_rejects
 from pipelines.ingestion.sources import SourceFile
@@ -43,7 +43,7 @@ def parse_file(
 
 def parse_chunk(chunk: Chunk, file_format: str, contract: Contract, timezone: str) -> ParsedLines:
     """One chunk's lines as rows and rejects; rows + rejects = lines, always."""
-    lines = split_lines(chunk)
+    lines = cut_line() if chunk.is_cut_off else split_lines(chunk)
     numbered = lines.texts.to_frame("line").with_row_index("index")
     candidates = numbered.filter(~pl.col("index").is_in(list(lines.reasons)))
     undeclared_count = 0
@@ -56,7 +56,11 @@ def parse_chunk(chunk: Chunk, file_format: str, contract: Contract, timezone: st
     usable = judged.filter(pl.col("reason").is_null()).with_columns(line_number=pl.col("index") + chunk.first_line)
     return ParsedLines(
         rows=_add_event_date(usable.drop("index", "reason"), timezone),
-        rejects=describe_rejects(lines.reasons | {index: Reason(reason) for index, reason in rejected}, chunk),
+        rejects=describe_rejects(
+            lines.reasons | {index: Reason(reason) for index, reason in rejected},
+            chunk,
+            keeps_lines="quarantine" in contract.properties,
+        ),
         read_count=len(lines.texts),
         undeclared_count=undeclared_count,
     )

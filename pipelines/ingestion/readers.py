@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -20,18 +20,26 @@ LONGEST_LINE_BYTES = 32 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Whole lines of a file, at least one. first_line counts from 1, byte_offset from 0 in the decompressed file."""
+    """Whole lines of a file, at least one. first_line counts from 1, byte_offset from 0 in the decompressed file.
+
+    is_cut_off: this is no whole line but what came of the one at which a file was cut off, perhaps nothing.
+    """
 
     data: bytes
     first_line: int
     byte_offset: int
+    is_cut_off: bool = False
 
 
 class Decompressed:
-    """A file's content block by block, compression told by its first bytes; `cut_off` once a damaged end was met."""
+    """A file's content block by block, compression told by its first bytes.
+
+    cut_off, once the end was met: decoding stopped early, and what came before is the file's beginning.
+    contradicted, once the end was met: the file's own checksum or framing denies what was decoded.
+    """
 
     def __init__(self, path: Path) -> None:
-        self.cut_off = False
+        self.cut_off = self.contradicted = False
         self._raw = path.open("rb")
         is_gzip = self._raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
         self._stream = gzip.GzipFile(fileobj=self._raw) if is_gzip else self._raw
@@ -40,9 +48,11 @@ class Decompressed:
         """The next bytes, empty at the end; damage ends the file early instead of raising."""
         try:
             return self._stream.read1(BLOCK_BYTES)
-        except (EOFError, gzip.BadGzipFile, zlib.error):
+        except (EOFError, zlib.error):
             self.cut_off = True
-            return b""
+        except gzip.BadGzipFile:
+            self.contradicted = True
+        return b""
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +65,8 @@ class Decompressed:
 def read_chunks(path: Path, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
     """Line-aligned chunks of at least chunk_bytes, in order; a file without content gives none.
 
-    DataQualityError for a line beyond LONGEST_LINE_BYTES, and, once all whole lines are read, for a damaged end.
+    A file that is cut off gives its whole lines, and last what came of the next one. DataQualityError for a line beyond
+    LONGEST_LINE_BYTES, and at the end for content that its own checksum denies, since any line of it may be wrong.
     """
     pending, line, offset = bytearray(), 1, 0
     with Decompressed(path) as stream:
@@ -74,10 +85,19 @@ def read_chunks(path: Path, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
                     f"line {line} is longer than {LONGEST_LINE_BYTES} bytes",
                     hint="this is no log of lines; move it out of landing",
                 )
-        if stream.cut_off:
+        if stream.contradicted:
             raise DataQualityError(
-                f"its compressed content is damaged or cut off, at line {line + pending.count(LINE_END)}",
-                hint="deliver it whole; to keep only what can be read, decompress it first",
+                f"its compressed content is damaged, before line {line + pending.count(LINE_END)}",
+                hint="deliver it again; to take what it decodes to as it is, decompress it first",
             )
-    if pending:
-        yield Chunk(bytes(pending), line, offset)
+    yield from _split_rest(Chunk(bytes(pending), line, offset, stream.cut_off))
+
+
+def _split_rest(rest: Chunk) -> Iterator[Chunk]:
+    """The last chunk of a whole file; of one that is cut off, its whole lines and the broken one apart."""
+    end = rest.data.rfind(LINE_END) + 1 if rest.is_cut_off else len(rest.data)
+    if end:
+        yield replace(rest, data=rest.data[:end], is_cut_off=False)
+    if rest.is_cut_off:
+        line = rest.first_line + rest.data.count(LINE_END)
+        yield Chunk(rest.data[end:], line, rest.byte_offset + end, is_cut_off=True)

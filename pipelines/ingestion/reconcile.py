@@ -22,20 +22,32 @@ def require_usable(file: SourceFile) -> None:
         )
 
 
-def check_counts(counts: LineCounts, contract: Contract) -> None:
-    """Raise when lines are unaccounted for, or when more were rejected than the source's contract allows."""
+def check_counts(
+    counts: LineCounts, contract: Contract, *, cut_off_count: int = 0, accepts_rejects: bool = False
+) -> None:
+    """Raise when lines are unaccounted for, or when more were rejected than the source's contract allows.
+
+    cut_off_count: rejects that say where a file is cut off; they tell nothing against its lines. accepts_rejects: a
+    person looked at the file, and the contract's limit does not hold.
+    """
     if not counts.reconciled:
         raise ReconciliationError(
             f"{contract.name}: {counts.read} lines read, but accepted {counts.accepted} + rejected {counts.rejected} "
             f"+ duplicate {counts.duplicate} + suppressed {counts.suppressed} differ",
             hint="nothing was stored; report this, it is a defect of the pipeline",
         )
-    limit = float(contract.properties["maximumRejectPercent"])
-    share = 100.0 * counts.rejected / max(counts.read, 1)
+    read, rejected = counts.read - cut_off_count, counts.rejected - cut_off_count
+    if cut_off_count and not read:
+        raise DataQualityError(
+            f"{contract.name}: the file is damaged or cut off within its first line", hint="deliver it whole"
+        )
+    limit = 100.0 if accepts_rejects else float(contract.properties["maximumRejectPercent"])
+    share = 100.0 * rejected / max(read, 1)
     if share > limit:
         raise RejectRateExceededError(
-            f"{contract.name}: {counts.rejected} of {counts.read} lines rejected ({share:.1f} %, limit {limit:g} %)",
-            hint="the file stays in landing; mend it or its format, then run ingest again",
+            f"{contract.name}: {rejected} of {read} lines rejected ({share:.1f} %, limit {limit:g} %)",
+            hint="the file stays in landing; mend it or its format, then run ingest again, "
+            "or take in the rest of it with `tokumei ingest --accept-rejects FILE`",
         )
 
 

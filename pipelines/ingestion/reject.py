@@ -19,8 +19,12 @@ REJECT_SCHEMA = pl.Schema(
         "reason": pl.String(),
         "shape": pl.String(),
         "byte_count": pl.Int64(),
+        "line": pl.Binary(),
     },
 )
+# What no fix can ever read: nothing, and the beginning of a line whose rest is lost.
+UNREADABLE = frozenset({"empty_line", "file_cut_off"})
+LONGEST_KEPT_BYTES = 1024 * 1024
 
 
 class Reason(StrEnum):
@@ -30,6 +34,7 @@ class Reason(StrEnum):
     INVALID_UTF8 = "invalid_utf8"
     NUL_BYTE = "nul_byte"
     LINE_TOO_LONG = "line_too_long"
+    FILE_CUT_OFF = "file_cut_off"
     MALFORMED_LINE = "malformed_line"
     MALFORMED_REQUEST = "malformed_request"
     MALFORMED_JSON = "malformed_json"
@@ -41,16 +46,26 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
 
 
-def describe_rejects(reasons: Mapping[int, Reason], chunk: Chunk) -> pl.DataFrame:
-    """One row for each rejected line of a chunk, by index within it; columns as in REJECT_SCHEMA."""
+def describe_rejects(reasons: Mapping[int, Reason], chunk: Chunk, *, keeps_lines: bool = False) -> pl.DataFrame:
+    """One row for each rejected line of a chunk, by index within it; columns as in REJECT_SCHEMA.
+
+    line: its raw bytes, when a quarantine keeps them; null otherwise, and for what no fix could ever read.
+    """
     if not reasons:
         return pl.DataFrame(schema=REJECT_SCHEMA)
     rows, start = [], chunk.byte_offset
     for index, line in enumerate(chunk.data.split(b"\n")):
         if index in reasons:
-            rows.append((chunk.first_line + index, start, reasons[index].value, mask_shape(line), len(line)))
+            reason = reasons[index].value
+            kept = line if keeps_lines and reason not in UNREADABLE and len(line) <= LONGEST_KEPT_BYTES else None
+            rows.append((chunk.first_line + index, start, reason, mask_shape(line), len(line), kept))
         start += len(line) + 1
     return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")
+
+
+def count_cut_off(rejects: pl.DataFrame) -> int:
+    """How many rejects are where a file was cut off: at most the last one of a file."""
+    return rejects.filter(reason=Reason.FILE_CUT_OFF.value).height
 
 
 def mask_shape(line: bytes) -> str:

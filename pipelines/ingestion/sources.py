@@ -9,21 +9,26 @@ from pathlib import Path
 
 from pipelines.contracts.model import Catalogue, Contract
 from pipelines.errors import ConfigurationError
-from pipelines.ingestion.readers import Decompressed
+from pipelines.ingestion.readers import LINE_END, Decompressed
 
 COMPRESSION_SUFFIXES = (".gz",)
 FILE_ID_DIGITS = 16
 UNKNOWN_FORMAT = "unknown"
+DAMAGED = b"\x00damaged"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file in landing. name: its path below landing/<source>; format: combined, json_lines, or unknown."""
+    """One file in landing. name: its path below landing/<source>; format: combined, json_lines, or unknown.
+
+    accepts_rejects: a person decided that what can be read of it is taken in, however little that is.
+    """
 
     source: str
     name: str
     path: Path
     format: str
+    accepts_rejects: bool = False
 
 
 def find_source_files(landing: Path, catalogue: Catalogue, sources: Sequence[str]) -> tuple[SourceFile, ...]:
@@ -56,11 +61,20 @@ def locate_path(path: Path, landing: Path, catalogue: Catalogue) -> SourceFile:
 
 
 def digest_content(path: Path) -> str:
-    """SHA-256 of the decompressed content, in hexadecimal: the same for a file under any name or compression."""
-    digest = hashlib.sha256()
+    """SHA-256 of the decompressed content, in hexadecimal: the same for a file under any name or compression.
+
+    A file that is cut off is known by its whole lines, which are what is taken in of it.
+    """
+    digest, whole_lines = hashlib.sha256(), None
     with Decompressed(path) as stream:
         while block := stream.read_block():
-            digest.update(block)
-        if stream.cut_off:
-            digest.update(b"\x00cut off")
+            end = block.rfind(LINE_END) + 1
+            digest.update(block[:end])
+            if end:
+                whole_lines = digest.copy()
+            digest.update(block[end:])
+    if stream.cut_off and whole_lines:
+        return whole_lines.hexdigest()
+    if stream.cut_off or stream.contradicted:
+        digest.update(DAMAGED)  # or a file of which nothing can be read would pass for an empty one
     return digest.hexdigest()

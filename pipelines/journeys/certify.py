@@ -22,7 +22,18 @@ from pipelines.ingestion.parse import parse_file
 from pipelines.ingestion.sources import UNKNOWN_FORMAT, SourceFile
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files
-from pipelines.proof.certificate import KEY_SET, Certificate, DatasetOutcome, ScanSummary, Verified, issue, verify
+from pipelines.lake.layout import table_dates
+from pipelines.lake.replace import EVERYBODY
+from pipelines.proof.certificate import (
+    KEY_SET,
+    Certificate,
+    DatasetOutcome,
+    Outcome,
+    ScanSummary,
+    Verified,
+    issue,
+    verify,
+)
 from pipelines.proof.scan import ScanReport, scan
 from pipelines.settings import SOURCES, Settings
 from pipelines.telemetry import record_step
@@ -198,13 +209,33 @@ def _describe(
         plan_digest=plan.digest,
         approved_by=str(plan.approved_by),
         approved_at=plan.approved_at or now,
-        datasets=(*_outcomes(plan, request.request_id), _landing_outcome(waiting_files)),
+        datasets=(*_outcomes(house, plan, request.request_id), _landing_outcome(waiting_files)),
         scan=ScanSummary(report.identifier_count, report.file_count, report.byte_count, report.finding_count),
     )
 
 
-def _outcomes(plan: StoredPlan, request_id: str) -> tuple[DatasetOutcome, ...]:
-    return tuple(_outcome(dataset, plan.outcome, request_id) for dataset in plan.document["datasets"])
+def _outcomes(house: House, plan: StoredPlan, request_id: str) -> tuple[DatasetOutcome, ...]:
+    return tuple(
+        _emptied_outcome(house, dataset, plan.outcome)
+        if dataset["strategy"] == "empty"
+        else _outcome(dataset, plan.outcome, request_id)
+        for dataset in plan.document["datasets"]
+    )
+
+
+def _emptied_outcome(house: House, dataset: Mapping[str, Any], done: Mapping[str, Any]) -> DatasetOutcome:
+    """All rows went, whoever they were of; those that came since may be anybody's too, and expire."""
+    erased = sum_erased(done, dataset["table"], EVERYBODY)
+    expiries = table_dates(house.lake, house.catalogue.get("lake", dataset["table"]))
+    outcome: Outcome = "expires" if expiries else "erased" if erased.row_count else "absent"
+    return DatasetOutcome(
+        dataset=f"{dataset['layer']}.{dataset['table']}",
+        outcome=outcome,
+        row_count=erased.row_count,
+        file_count=erased.file_count,
+        reason=dataset["reason"],
+        expires_on=max(expiries, default=None),
+    )
 
 
 def _outcome(dataset: Mapping[str, Any], done: Mapping[str, Any], request_id: str) -> DatasetOutcome:

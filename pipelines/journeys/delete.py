@@ -36,6 +36,7 @@ from pipelines.deletion.outcome import describe_forgotten, describe_rewrite, sum
 from pipelines.deletion.plan import (
     LEDGER_TABLE,
     digest_plan,
+    emptied_tables,
     make_plan,
     rewritten_tables,
     subjects_of_table,
@@ -47,8 +48,10 @@ from pipelines.errors import ConfigurationError, PlanChangedError
 from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
+from pipelines.journeys.replay import finish_replays
 from pipelines.lake.layout import read_columns
 from pipelines.lake.purge import purge_table
+from pipelines.lake.replace import count_stored, empty_table
 from pipelines.lake.rewrite import Rewrite, remove_subjects
 from pipelines.telemetry import record_step
 
@@ -106,7 +109,10 @@ def plan_deletions(house: House) -> Planned | None:
     store_plan(house.ledger, StoredPlan(digest, house.now(), document, {}, None, None))
     frozen = [_freeze(house, request, closures[request.request_id].subject, digest) for request in requests]
     _move(house, frozen, "planned", f"plan {digest[:12]}")
-    return Planned(digest, tuple(sorted(closures)), tuple(summarise_plan(document)))
+    emptied = {
+        table: count_stored(house.lake, house.catalogue.get("lake", table)) for table in emptied_tables(document)
+    }
+    return Planned(digest, tuple(sorted(closures)), tuple(summarise_plan(document, emptied)))
 
 
 def approve_plan(house: House, digest: str, *, approved_by: str) -> None:
@@ -125,6 +131,7 @@ def run_plan(house: House, digest: str) -> Mapping[str, Any]:
         subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
         with record_step("run_plan", "lake") as step:
             _rewrite_tables(house, plan, subjects)
+            _empty_tables(house, plan)
             build_marts(house, also=touched_dates(plan.document))
             _forget_facts(house, plan, subjects)
             _purge_tables(house, plan)
@@ -193,6 +200,14 @@ def _rewrite_tables(house: House, plan: StoredPlan, subjects: Mapping[str, Subje
         remove_subjects(house.lake, house.catalogue.get("lake", table), requests, plan=plan.digest, announce=announce)
 
 
+def _empty_tables(house: House, plan: StoredPlan) -> None:
+    """What a crashed replay had claimed is taken in first, without the subjects, or some tables alone would hold it."""
+    finish_replays(house)
+    announce = partial(_note_rewrite, house, plan.digest)
+    for table in emptied_tables(plan.document):
+        empty_table(house.lake, house.catalogue.get("lake", table), plan=plan.digest, announce=announce)
+
+
 def _note_rewrite(house: House, digest: str, rewrite: Rewrite) -> None:
     note_outcome(house.ledger, digest, rewrite.table, str(rewrite.number), describe_rewrite(rewrite))
 
@@ -209,7 +224,7 @@ def _forget_facts(house: House, plan: StoredPlan, subjects: Mapping[str, Subject
 
 
 def _purge_tables(house: House, plan: StoredPlan) -> None:
-    for table in rewritten_tables(plan.document):
+    for table in (*rewritten_tables(plan.document), *emptied_tables(plan.document)):
         purge_table(house.lake, house.catalogue.get("lake", table))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +59,11 @@ def name_files(house: House, paths: Sequence[Path]) -> tuple[SourceFile, ...]:
     named = [locate_path(path, house.settings.landing, house.catalogue) for path in paths]
     waiting = [file for file in named if _is_waiting(house, file)]
     return tuple(sorted(waiting, key=lambda file: (file.source in INGESTED_SOURCES[1:], file.source, file.path)))
+
+
+def accept_rejects_of(files: Iterable[SourceFile]) -> tuple[SourceFile, ...]:
+    """The same files, of which whatever can be read is to be taken in: the way out for those beyond the limit."""
+    return tuple(replace(file, accepts_rejects=True) for file in files)
 
 
 def _is_waiting(house: House, file: SourceFile) -> bool:
@@ -129,7 +134,7 @@ def _take_in(house: House, file: SourceFile, digest: str, known: Iterable[Delive
         file.path.stat()
         return _describe(house, file, digest, "duplicate", LineCounts(read=earlier, duplicate=earlier))
     try:
-        stage = _stage_and_commit(house, file, digest)
+        stage = stage_and_commit(house, file.source, digest, lambda current: stage_safely(current, file, digest))
     except DataQualityError as error:
         return replace(_describe(house, file, digest, "held", LineCounts()), reason=f"no line of it is stored; {error}")
     delivery = _describe(house, file, digest, "committed", stage.counts)
@@ -141,17 +146,18 @@ def _describe(house: House, file: SourceFile, digest: str, state: str, counts: L
     return Delivery(digest, file.source, file.name, state, now, now.date(), counts)
 
 
-def _stage_and_commit(house: House, file: SourceFile, digest: str) -> Stage:
+def stage_and_commit(house: House, source: str, digest: str, make_stage: Callable[[House], Stage]) -> Stage:
     """Stage under the tombstones and keys of now; when these changed meanwhile, stage again.
 
     Otherwise who just left would be stored, or rows under a key that was destroyed, which no deletion could find.
+    digest: names the batch, which no table takes twice.
     """
     for _ in range(RESTAGE_ATTEMPTS):
         current = renew_keyring(house)
-        stage = stage_safely(current, file, digest)
+        stage = make_stage(current)
         with hold_keys(current) as keys_are_live:
             if keys_are_live and stage.suppression_version == suppression_version(house.ledger):
-                commit_stage(current, stage, file.source, digest)
+                commit_stage(current, stage, source, digest)
                 return stage
         discard_stage(stage)
     raise StorageBusyError(

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from anonymization.errors import NoSuchKeyError
-from anonymization.keyring import DAILY_PURPOSE, PURPOSES, Key, Keyring, new_keyring
+from anonymization.keyring import DAILY_PURPOSE, PURPOSES, QUARANTINE_PURPOSE, Key, Keyring, new_keyring
 from pipelines.contracts.derive import lake_tables_of, treatments
 from pipelines.contracts.model import Catalogue, load_catalogue
 from pipelines.control.keyring_file import (
@@ -24,6 +24,7 @@ from pipelines.control.keyring_file import (
     write_secret,
 )
 from pipelines.control.keyring_source import find_keyring_file, is_kept_in_file, open_keyring
+from pipelines.control.quarantine_keys import destroy_expired_keys, find_quarantine_keys
 from pipelines.control.visitor_keys import KEPT_DAYS, destroy_overdue_keys, find_visitor_keys, open_visitor_keys
 from pipelines.errors import ConfigurationError, MissingKeyError
 from pipelines.journeys.house import House
@@ -33,6 +34,7 @@ from pipelines.settings import Settings
 
 # Tombstones and sealed requests are stored under these and are not made anew, so their keys stay.
 UNROTATED = ("membership", "sealing")
+FILES_OF_DAYS = {DAILY_PURPOSE: find_visitor_keys, QUARANTINE_PURPOSE: find_quarantine_keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,12 @@ def rotate_key(settings: Settings, purpose: str) -> str:
 
 
 def destroy_key(settings: Settings, key_id: str) -> DestroyedKey:
-    """Remove an old key, or a day's visitor key, for good, and count what is still stored under it.
+    """Remove an old key, or a day's key, for good, and count what is still stored under it.
 
     The current key of a purpose is refused.
     """
     destroyed = DestroyedKey(key_id, _count_rows(settings, key_id))
-    is_daily = key_id.startswith(f"{DAILY_PURPOSE}-")
-    path = find_visitor_keys(settings) if is_daily else find_keyring_file(settings)
+    path = FILES_OF_DAYS.get(key_id.rpartition("-")[0], find_keyring_file)(settings)
     try:
         change_keyring(path, lambda found: _remove_key(found, key_id), datetime.now(UTC))
     except NoSuchKeyError:
@@ -105,7 +106,7 @@ def destroy_key(settings: Settings, key_id: str) -> DestroyedKey:
 
 
 def _remove_key(keyring: Keyring, key_id: str) -> Keyring:
-    purposes = {key.purpose for key in keyring.keys} - {DAILY_PURPOSE}
+    purposes = {key.purpose for key in keyring.keys} - FILES_OF_DAYS.keys()
     if any(keyring.current(purpose).id == key_id for purpose in purposes):
         raise ConfigurationError(f"{key_id} is in use", hint="rotate its purpose first")
     return keyring.without(key_id)
@@ -147,8 +148,9 @@ def find_visitor_keys_of(house: House, source: str, rows: pl.DataFrame) -> Mappi
 
 
 def destroy_overdue(house: House) -> tuple[str, ...]:
-    """Destroy the visitor keys that the contracts let live no longer; returns their ids."""
-    return destroy_overdue_keys(house.settings, house.now(), visitor_key_days(house.catalogue))
+    """Destroy the keys of days that the contracts let live no longer; returns their ids."""
+    visitors = destroy_overdue_keys(house.settings, house.now(), visitor_key_days(house.catalogue))
+    return (*visitors, *destroy_expired_keys(house.settings, house.now()))
 
 
 def visitor_key_days(catalogue: Catalogue) -> int:

@@ -12,7 +12,7 @@ from pipelines.telemetry import record_step
 
 def retain(house: House) -> tuple[Expiry, ...]:
     """Apply every lake contract's retention as of today; marts keep the figures that were counted while rows lived."""
-    with record_step("retain", "visitor keys") as step:
+    with record_step("retain", "keys") as step:
         step.count(keys=len(destroy_overdue(house)))
     limits = retention_limits(house.catalogue, house.now().date())
     expiries = []

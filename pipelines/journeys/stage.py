@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -16,12 +16,15 @@ from pipelines.contracts.model import Contract
 from pipelines.control.deliveries import (
     LineCounts,
 )
+from pipelines.control.quarantine_keys import open_quarantine_key
 from pipelines.control.subjects import Suppression, read_suppression, store_account_facts
 from pipelines.deletion.request import accept_requests
 from pipelines.errors import DataQualityError, TokumeiError
 from pipelines.ingestion.enrich import Batch, build_rows, pseudonymise_accounts, read_vocabulary, suppress_lines
 from pipelines.ingestion.parse import ParsedLines, parse_file
+from pipelines.ingestion.quarantine import QUARANTINE, seal_rejects
 from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_usable
+from pipelines.ingestion.reject import count_cut_off
 from pipelines.ingestion.sources import (
     FILE_ID_DIGITS,
     SourceFile,
@@ -49,14 +52,20 @@ class Stage:
     counts: LineCounts = field(default_factory=LineCounts)
     dates: set[date] = field(default_factory=set)
     undeclared_count: int = 0
+    cut_off_count: int = 0
     suppression_version: int = 0
 
 
 def stage_safely(house: House, file: SourceFile, digest: str) -> Stage:
     """Stage a file; an unexpected error holds it, told by kind and place only, since its own text may quote a line."""
-    with record_step("stage_file", file.source) as step:
+    return guard_staging(file.source, lambda: _stage_file(house, file, digest))
+
+
+def guard_staging(source: str, make_stage: Callable[[], Stage]) -> Stage:
+    """A stage, or DataQualityError in place of any error whose own text may quote a line."""
+    with record_step("stage_file", source) as step:
         try:
-            stage = _stage_file(house, file, digest)
+            stage = make_stage()
         except (*EXPECTED, OSError):
             raise
         except UNEXPECTED as error:
@@ -64,7 +73,7 @@ def stage_safely(house: House, file: SourceFile, digest: str) -> Stage:
         else:
             step.count(rejected=stage.counts.rejected, undeclared=stage.undeclared_count)
             return stage
-        raise DataQualityError(f"{file.source}: {found}", hint="report this, it is a defect of the pipeline")
+        raise DataQualityError(f"{source}: {found}", hint="report this, it is a defect of the pipeline")
 
 
 def describe_error(error: BaseException) -> str:
@@ -79,22 +88,41 @@ def describe_error(error: BaseException) -> str:
 def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
     contract = house.catalogue.get("sources", file.source)
     require_usable(file)
-    stage = _open_stage(house, file.source)
+    batch = new_batch(house, contract, digest[:FILE_ID_DIGITS], file.format)
+    chunks = ((batch, parsed) for parsed in parse_file(file, contract, house.settings.timezone))
+    reject_tables = ("rejected_lines", QUARANTINE) if "quarantine" in contract.properties else ("rejected_lines",)
+    return stage_chunks(house, contract, chunks, reject_tables, accepts_rejects=file.accepts_rejects)
+
+
+def new_batch(house: House, contract: Contract, file_id: str, file_format: str) -> Batch:
+    """What treating the lines of one file needs, under the keys of now."""
+    return Batch(contract.name, file_id, house.keyring, read_vocabulary(contract), file_format=file_format)
+
+
+def stage_chunks(
+    house: House,
+    contract: Contract,
+    chunks: Iterable[tuple[Batch, ParsedLines]],
+    reject_tables: Sequence[str] = (),
+    *,
+    accepts_rejects: bool = False,
+) -> Stage:
+    """Stage the lines of one source, each chunk with the file that it is of; reject_tables: where rejects are noted."""
+    stage = _open_stage(house, contract.name, reject_tables)
     try:
         suppression = read_suppression(house.ledger)
         stage.suppression_version = suppression.version
-        batch = Batch(file.source, digest[:FILE_ID_DIGITS], house.keyring, read_vocabulary(contract))
-        for parsed in parse_file(file, contract, house.settings.timezone):
+        for batch, parsed in chunks:
             _stage_chunk(house, stage, parsed, batch, suppression)
-        _close(stage, contract)
+        _close(stage, contract, accepts_rejects=accepts_rejects)
     except BaseException:
         discard_stage(stage)
         raise
     return stage
 
 
-def _open_stage(house: House, source: str) -> Stage:
-    tables = (*lake_tables_of(house.catalogue, source), house.catalogue.get("lake", "rejected_lines"))
+def _open_stage(house: House, source: str, reject_tables: Sequence[str]) -> Stage:
+    tables = [*lake_tables_of(house.catalogue, source), *(house.catalogue.get("lake", name) for name in reject_tables)]
     return Stage(
         tables={table.name: TableStage(house.lake, table) for table in tables},
         rules={table.name: compile_rules(table) for table in tables},
@@ -110,21 +138,32 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
     for name, table_stage in stage.tables.items():
         if name == "rejected_lines":
             built = describe_rejected_lines(parsed.rejects, batch, house.now().date())
+        elif name == QUARANTINE:
+            built = _seal_rejects(house, table_stage.table, parsed.rejects, batch)
         else:
             built = build_rows(rows, table_stage.table, batch)
         stage.measurements[name] += measure(built, stage.rules[name])
         table_stage.add(built)
     stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
     stage.undeclared_count += parsed.undeclared_count
+    stage.cut_off_count += count_cut_off(parsed.rejects)
     if batch.source in LEDGER_SINKS:
         stage.for_ledger.append(rows)
     else:
         stage.dates.update(rows["event_date"].unique().to_list())
 
 
-def _close(stage: Stage, contract: Contract) -> None:
+def _seal_rejects(house: House, table: Contract, rejects: pl.DataFrame, batch: Batch) -> pl.DataFrame:
+    now = house.now()
+    days = house.catalogue.get("sources", batch.source).properties["quarantine"]["days"]
+    expires_on = now.date() + timedelta(days=days)
+    key = open_quarantine_key(house.settings, expires_on, now)
+    return seal_rejects(rejects, table, batch, now.date(), (expires_on, key))
+
+
+def _close(stage: Stage, contract: Contract, *, accepts_rejects: bool) -> None:
     """Reconcile and gate the whole file, then write what is still buffered."""
-    check_counts(stage.counts, contract)
+    check_counts(stage.counts, contract, cut_off_count=stage.cut_off_count, accepts_rejects=accepts_rejects)
     for name, table_stage in stage.tables.items():
         judge(table_stage.table, stage.measurements[name]).require()
         table_stage.write()

@@ -16,6 +16,7 @@ from pipelines.quality.rules import compile_rules
 CONTRACTS = Path(__file__).parents[2] / "data_contracts"
 PATHS = sorted(CONTRACTS.glob("*/*.odcs.yaml"))
 PAGE_VIEWS, SEARCHES = CONTRACTS / "lake/page_views.odcs.yaml", CONTRACTS / "lake/searches.odcs.yaml"
+QUARANTINE = CONTRACTS / "lake/quarantined_lines.odcs.yaml"
 ACCESS, USAGE = CONTRACTS / "sources/access.odcs.yaml", CONTRACTS / "marts/usage_daily.odcs.yaml"
 
 Document = dict[str, Any]
@@ -44,7 +45,7 @@ def test_catalogue_holds_every_source_and_lake_table_of_the_house():
     }
     assert {contract.name for contract in catalogue.layer("lake")} == {
         *("page_views", "device_events", "searches", "survey_responses"),
-        *("security_events", "identity_links", "rejected_lines"),
+        *("security_events", "identity_links", "rejected_lines", "quarantined_lines"),
     }
 
 
@@ -155,10 +156,16 @@ REFUSALS = [
         PAGE_VIEWS,
         promise(deletionStrategy="hope"),
         "deletionStrategy",
-        "must be one of delete, exempt, expire, recompute",
+        "must be one of delete, empty, exempt, expire, recompute",
     ),
-    (SEARCHES, promise(deletionReason=ABSENT), "deletionReason", "is required for an exempt table"),
+    (SEARCHES, promise(deletionReason=ABSENT), "deletionReason", "is required beside exempt"),
     (PAGE_VIEWS, promise(deletionStrategy="exempt"), "deletionStrategy", "must be delete for a pseudonymised table"),
+    (PAGE_VIEWS, promise(deletionStrategy="empty"), "deletionStrategy", "empty belongs to a sealed table"),
+    (QUARANTINE, promise(deletionStrategy="expire"), "deletionStrategy", "empty belongs to a sealed table"),
+    (QUARANTINE, promise(deletionReason=ABSENT), "deletionReason", "is required beside empty"),
+    (QUARANTINE, of_column("sealed_line", physicalType="string"), "sealed_line", "must be pseudonymised or encrypted"),
+    (ACCESS, promise(quarantine={"days": 0}), "quarantine", "must be a mapping of days"),
+    (PAGE_VIEWS, promise(quarantine={"days": 7}), "quarantine", "is a property of sources"),
     (PAGE_VIEWS, promise(deletionStrategy="expire"), "deletionStrategy", "must be delete for a pseudonymised table"),
     (PAGE_VIEWS, promise(subjectKeys=ABSENT), "subjectKeys", "a pseudonymised table needs subjectKeys and keyPurpose"),
     (PAGE_VIEWS, promise(keyPurpose=ABSENT), "subjectKeys", "a pseudonymised table needs subjectKeys and keyPurpose"),
@@ -227,7 +234,7 @@ REFUSALS = [
     # Its columns.
     (PAGE_VIEWS, repeat_column, "route", "is declared twice"),
     (PAGE_VIEWS, of_column("route", description=ABSENT), "route", "has no description"),
-    (PAGE_VIEWS, of_column("route", physicalType="VARCHAR"), "route", "physicalType must be one of binary16,"),
+    (PAGE_VIEWS, of_column("route", physicalType="VARCHAR"), "route", "physicalType must be one of binary, binary16,"),
     (PAGE_VIEWS, of_column("route", physicalType="int64"), "route", "logicalType must be integer for the physicalType"),
     (PAGE_VIEWS, of_column("route", logicalType=ABSENT), "route", "logicalType must be string for the physicalType"),
     (PAGE_VIEWS, of_column("route", logicalType="object"), "route", "logicalType must be string for the physicalType"),

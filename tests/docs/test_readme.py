@@ -54,6 +54,15 @@ def test_every_reject_reason_and_treatment_is_documented():
         assert f"`{name}`" in README, name
 
 
+def test_reasons_are_the_same_in_the_readme_in_the_contract_and_in_the_code():
+    listed = re.search(r"Reasons of rejected lines: (.*?)\.\n", README, re.DOTALL)
+    contract = load_catalogue(REPOSITORY / "data_contracts").get("lake", "rejected_lines")
+    (rule,) = contract.column("reason").quality
+    assert listed
+    assert re.findall("`([a-z0-9_]+)`", listed[1]) == [*Reason] == rule.arguments["validValues"]
+    assert len(Reason) >= 12
+
+
 def test_every_test_that_the_readme_points_to_exists():
     named = re.findall(r"`(tests/[\w/.]+)`", README)
     assert len(named) >= 8

@@ -16,13 +16,15 @@ TOKUMEI = Path(sys.executable).parent / "tokumei"
 ADDRESS = "203.0.113.7"
 GOOD = f'{ADDRESS} - u000000042 [22/Nov/2026:10:45:00 +0900] "GET /login HTTP/1.1" 200 7 "-" "Mozilla/5.0"\n' * 5
 TORN = gzip.compress(GOOD.replace("10:45", "10:46").encode())[:-12]
+DENIED = gzip.compress(GOOD.replace("10:45", "10:47").encode())[:-8] + bytes(8)
 HELD = {
     "binary.log": (
         bytes(range(256)) * 40,
         r"access: 41 of 41 lines rejected (100.0 %, limit 5 %); the file stays in landing",
     ),
-    "torn.log.gz": (TORN, "its compressed content is damaged or cut off, at line "),
-    "no_gzip.log.gz": (b"\x1f\x8b" + b"\x00" * 50, "its compressed content is damaged or cut off, at line 1"),
+    "denied.log.gz": (DENIED, "its compressed content is damaged, before line 6; deliver it again"),
+    "no_gzip.log.gz": (b"\x1f\x8b" + b"\x00" * 50, "its compressed content is damaged, before line 1"),
+    "nothing.log.gz": (TORN[:20], "access: the file is damaged or cut off within its first line; deliver it whole"),
     "bad_lines.log": (f"{ADDRESS} said hello\n".encode() * 9, "access: 9 of 9 lines rejected (100.0 %, limit 5 %)"),
     "list.csv": (GOOD[:-1].encode(), "access: the file's suffix is not one that its contract reads"),
     "objects.jsonl": (json.dumps({"time": ADDRESS}).encode(), "access: 1 of 1 lines rejected (100.0 %, limit 5 %)"),
@@ -66,6 +68,31 @@ def test_unusable_file_stays_in_landing_with_one_line_that_says_why(mixed_run, n
     (line,) = [line for line in run.stderr.splitlines() if name in line]
     assert line.startswith(f"tokumei: access/{name} is held: no line of it is stored; {reason}")
     assert (settings.landing / "access" / name).read_bytes() == content
+
+
+def test_file_that_is_cut_off_is_taken_in_as_far_as_it_goes_and_known_when_it_comes_again(tmp_path):
+    settings = new_home(tmp_path / "home")
+    for told in (
+        "committed: 2 read = 1 accepted + 1 rejected + 0 dup",
+        "duplicate: 2 read = 0 accepted + 0 rejected + 2",
+    ):
+        deliver(settings, "torn.log.gz", TORN)
+        run = tokumei(settings.home, "ingest")
+        assert (run.returncode, run.stderr) == (0, "")
+        assert run.stdout.startswith(f"access/torn.log.gz {told}")
+    assert list((settings.landing / "access").iterdir()) == []
+
+
+def test_small_file_with_one_bad_line_has_a_way_out(tmp_path):
+    settings = new_home(tmp_path / "home")
+    path = deliver(settings, "small.log", GOOD[: GOOD.index("\n") + 1] * 2 + "torn\n")
+    held, unnamed = tokumei(settings.home, "ingest"), tokumei(settings.home, "ingest", "--accept-rejects")
+    assert (held.returncode, unnamed.returncode) == (1, 1)
+    assert "or take in the rest of it with `tokumei ingest --accept-rejects FILE`" in held.stderr
+    assert "--accept-rejects is for files that you have looked at; name them" in unnamed.stderr
+    taken = tokumei(settings.home, "ingest", "--accept-rejects", str(path))
+    assert (taken.returncode, taken.stderr) == (0, "")
+    assert taken.stdout == "access/small.log committed: 3 read = 2 accepted + 1 rejected + 0 duplicate + 0 suppressed\n"
 
 
 def test_empty_file_is_told_in_one_line(mixed_run):

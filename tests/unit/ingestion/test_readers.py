@@ -1,6 +1,7 @@
 """Files as chunks of whole lines."""
 
 import gzip
+import hashlib
 import zlib
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from pipelines.errors import DataQualityError
 from pipelines.ingestion import readers
 from pipelines.ingestion.readers import Chunk, read_chunks
+from pipelines.ingestion.sources import digest_content
 
 LINES = b"".join(b"line %d\n" % number for number in range(1, 1001))
 
@@ -43,20 +45,59 @@ def test_compression_is_told_by_content_and_not_by_name(tmp_path):
     assert b"".join(chunk.data for chunk in read_chunks(path)) == LINES
 
 
-def broken_gzips():
-    whole = gzip.compress(LINES)
-    yield pytest.param(whole[:-5], id="end missing")
+def deflate(content: bytes) -> bytes:
+    return gzip.compress(content, compresslevel=9)
+
+
+def cut_gzips():
+    whole = deflate(LINES)
+    yield pytest.param(whole[:-5], id="checksum cut off")
     yield pytest.param(whole[: len(whole) // 2], id="half missing")
-    yield pytest.param(whole[:2], id="only the magic")
-    yield pytest.param(whole[:40] + bytes([whole[40] ^ 0xFF]) + whole[41:], id="one byte wrong")
-    yield pytest.param(whole[:-8] + zlib.crc32(b"else").to_bytes(4, "little") + whole[-4:], id="checksum wrong")
-    yield pytest.param(whole + b"something else", id="something after it")
+    yield pytest.param(whole[:40], id="nearly all missing")
+    yield pytest.param(deflate(LINES[:4000]) + deflate(LINES[4000:])[:-600], id="second member cut off")
+    yield pytest.param(deflate(LINES[:4000]) + deflate(b"")[:10] + b"\xff" * 20, id="second member no deflate stream")
 
 
-@pytest.mark.parametrize("content", list(broken_gzips()))
+@pytest.mark.parametrize("content", list(cut_gzips()))
 @pytest.mark.parametrize("chunk_bytes", [64, 1 << 20])
-def test_damaged_gzip_is_not_taken_for_whole(tmp_path, content, chunk_bytes):
-    with pytest.raises(DataQualityError, match=r"damaged or cut off, at line [0-9]+; deliver it whole"):
+def test_of_a_file_that_is_cut_off_whole_lines_are_kept_and_the_broken_one_is_told_apart(
+    tmp_path, content, chunk_bytes
+):
+    *whole, rest = read_chunks(write(tmp_path, content), chunk_bytes)
+    head = b"".join(chunk.data for chunk in whole)
+    assert LINES.startswith(head + rest.data)
+    assert not any(chunk.is_cut_off for chunk in whole)
+    assert (rest.is_cut_off, b"\n" in rest.data) == (True, False)
+    assert (rest.byte_offset, rest.first_line) == (len(head), head.count(b"\n") + 1)
+    assert head.endswith(b"\n") or not head
+
+
+@pytest.mark.parametrize("content", list(cut_gzips()))
+def test_file_that_is_cut_off_is_known_by_its_whole_lines(tmp_path, content, monkeypatch):
+    monkeypatch.setattr(readers, "BLOCK_BYTES", 50)
+    path = write(tmp_path, content)
+    head = b"".join(chunk.data for chunk in read_chunks(path) if not chunk.is_cut_off)
+    assert (digest_content(path) == hashlib.sha256(head).hexdigest()) is bool(head)
+
+
+@pytest.mark.parametrize("content", [deflate(LINES)[:2], deflate(LINES)[:11], deflate(LINES)[:-1] + b"?"])
+def test_file_of_which_nothing_can_be_taken_never_passes_for_an_empty_one(tmp_path, content):
+    path = write(tmp_path, content)
+    assert digest_content(path) not in {hashlib.sha256(known).hexdigest() for known in (b"", LINES)}
+
+
+def contradicted_gzips():
+    whole = deflate(LINES)
+    yield pytest.param(whole[:-8] + zlib.crc32(b"else").to_bytes(4, "little") + whole[-4:], id="checksum wrong")
+    yield pytest.param(whole[:-4] + b"\x00" * 4, id="length wrong")
+    yield pytest.param(whole + b"something else", id="something after it")
+    yield pytest.param(b"\x1f\x8b" + b"\x00" * 50, id="only the magic")
+
+
+@pytest.mark.parametrize("content", list(contradicted_gzips()))
+@pytest.mark.parametrize("chunk_bytes", [64, 1 << 20])
+def test_content_that_its_own_checksum_denies_is_held_whole(tmp_path, content, chunk_bytes):
+    with pytest.raises(DataQualityError, match=r"content is damaged, before line [0-9]+; deliver it again"):
         list(read_chunks(write(tmp_path, content), chunk_bytes))
 
 

@@ -41,6 +41,21 @@ def test_reject_limit_is_the_contracts_and_reaching_it_is_allowed():
         check_counts(LineCounts(read=100, accepted=94, rejected=6), ACCESS)
 
 
+def test_person_who_looked_at_a_file_may_take_in_what_is_left_of_it():
+    few = LineCounts(read=3, accepted=2, rejected=1)
+    with pytest.raises(RejectRateExceededError, match="`tokumei ingest --accept-rejects FILE`"):
+        check_counts(few, ACCESS)
+    check_counts(few, ACCESS, accepts_rejects=True)
+
+
+def test_line_at_which_a_file_is_cut_off_tells_nothing_against_the_others():
+    check_counts(LineCounts(read=3, accepted=2, rejected=1), ACCESS, cut_off_count=1)
+    with pytest.raises(RejectRateExceededError, match=r"1 of 3 lines rejected \(33.3 %, limit 5 %\)"):
+        check_counts(LineCounts(read=4, accepted=2, rejected=2), ACCESS, cut_off_count=1)
+    with pytest.raises(DataQualityError, match="cut off within its first line"):
+        check_counts(LineCounts(read=1, rejected=1), ACCESS, cut_off_count=1, accepts_rejects=True)
+
+
 def test_nothing_read_is_no_failure():
     check_counts(LineCounts(), ACCESS)
 

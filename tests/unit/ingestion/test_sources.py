@@ -54,8 +54,12 @@ def test_content_is_known_whatever_its_compression(tmp_path):
     assert digest_content(plain) == digest_content(packed) != digest_content(other)
 
 
-def test_torn_file_is_not_taken_for_the_content_that_it_began(tmp_path):
-    plain, torn = tmp_path / "a", tmp_path / "b"
+def test_torn_file_is_the_content_that_it_began_only_when_no_line_is_missing(tmp_path):
+    plain, unsigned, torn = tmp_path / "a", tmp_path / "b", tmp_path / "c"
     plain.write_bytes(b"one\ntwo\n")
-    torn.write_bytes(gzip.compress(b"one\ntwo\n")[:-3])
+    unsigned.write_bytes(gzip.compress(b"one\ntwo\n")[:-3])
+    torn.write_bytes(gzip.compress(b"one\ntwo\nthr")[:-3])
+    longer = gzip.compress(b"one\ntwo\nthree\n")[:-3]
+    assert digest_content(plain) == digest_content(unsigned) == digest_content(torn)
+    torn.write_bytes(longer)
     assert digest_content(plain) != digest_content(torn)
