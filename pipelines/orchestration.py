@@ -222,7 +222,7 @@ def audit_residue() -> dict[str, int]:
 
 @task_step
 def enforce_retention() -> dict[str, int]:
-    """Remove what has reached its age; returns the rows removed from each table."""
+    """Remove what has reached its age, and merge small files; returns the rows removed from each table."""
     from pipelines.journeys.retain import retain
 
-    return {expiry.table: expiry.row_count for expiry in retain(_house())}
+    return {report.table: report.expired_rows for report in retain(_house()).tables}

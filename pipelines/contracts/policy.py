@@ -58,6 +58,7 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "bucketOf": TEXT,
     "buckets": whole_number(1, 256),
     "visitorKeyDays": whole_number(1, 31),
+    "targetFileMegabytes": whole_number(1, 1024),
     "partitionBy": NAMES,
     "primaryKey": NAMES,
     "inputs": NAMES,

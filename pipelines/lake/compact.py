@@ -31,8 +31,25 @@ from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, read_f
 from pipelines.lake.rewrite import multiset_hash
 
 COMPACTION = "compaction"
-FEW_FILES = 8  # a partition of no more small files is left as it is
-MOST_ROWS = 1_000_000  # of one merged file, since memory holds it whole
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Which files are merged, and into how large ones.
+
+    before: only partitions of earlier days. few_files: how many small files in a partition are not worth it.
+    most_rows: of one merged file, since memory holds it whole. spared: paths left alone, say because a plan names them.
+    """
+
+    before: date
+    target_bytes: int
+    few_files: int = 8
+    most_rows: int = 1_000_000
+    spared: Collection[str] = ()
+
+    def is_small(self, file: DataFile) -> bool:
+        """Less than half of what one may be, so that two always make one."""
+        return file.byte_count < self.target_bytes / 2 and file.row_count < self.most_rows / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +61,17 @@ class Compaction:
     written_count: int
 
 
-def compact_table(
-    lake: Lake, contract: Contract, before: date, *, target_bytes: int, spared: Collection[str] = ()
-) -> Compaction:
-    """Merge small files of partitions dated before a day, a commit for each merged file, until no partition has many.
+def compact_table(lake: Lake, contract: Contract, aim: Aim) -> Compaction:
+    """Merge the small files of past days, with a commit for each merged file, until no partition has many.
 
-    spared: paths that stay as they are, say because a plan names them. Repeating it changes nothing.
-    StorageBusyError when the table changes again and again, DataQualityError when a merged file does not read back.
+    Repeating it changes nothing. StorageBusyError when the table changes again and again, DataQualityError when a
+    merged file does not read back.
     """
     merged = written = conflicts = 0
     while conflicts < ATTEMPTS:
         table, number = open_batch(lake, contract, COMPACTION)
         try:
-            group = _find_group(
-                lake, contract, _small_files(table, contract, before, target_bytes, spared), target_bytes
-            )
+            group = _find_group(lake, contract, table, aim)
             if not group:
                 return Compaction(contract.name, merged, written)
             _merge(lake, contract, table, group, number + 1)
@@ -70,31 +83,16 @@ def compact_table(
     raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run retain again")
 
 
-def _small_files(
-    table: DeltaTable, contract: Contract, before: date, target_bytes: int, spared: Collection[str]
-) -> list[DataFile]:
-    """Files of past days of less than half the target, so that two of them always fit into one."""
-    return [
-        file
-        for file in live_files(table)
-        if (file.partition[contract.retention_column] or "") < before.isoformat()
-        and file.byte_count < target_bytes / 2
-        and file.row_count < MOST_ROWS / 2
-        and file.path not in spared
-    ]
-
-
-def _find_group(lake: Lake, contract: Contract, small: Iterable[DataFile], target_bytes: int) -> list[DataFile]:
-    """Files of one partition and one schema that make a file of the target size; empty when no partition has many."""
+def _find_group(lake: Lake, contract: Contract, table: DeltaTable, aim: Aim) -> list[DataFile]:
+    """Files of one partition and one schema to be merged; empty when no partition has many."""
     partitions = defaultdict[tuple[str | None, ...], list[DataFile]](list)
-    for file in small:
-        partitions[tuple(file.partition.values())].append(file)
-    for files in partitions.values():
-        if len(files) > FEW_FILES:
-            for alike in _split_by_schema(lake, contract, files):
-                if len(alike) > FEW_FILES:
-                    return _take_smallest(alike, target_bytes)
-    return []
+    for file in live_files(table):
+        is_past = (file.partition[contract.retention_column] or "") < aim.before.isoformat()
+        if is_past and aim.is_small(file) and file.path not in aim.spared:
+            partitions[tuple(file.partition.values())].append(file)
+    crowded = (files for files in partitions.values() if len(files) > aim.few_files)
+    alike = (group for files in crowded for group in _split_by_schema(lake, contract, files))
+    return next((_take_smallest(files, aim) for files in alike if len(files) > aim.few_files), [])
 
 
 def _split_by_schema(lake: Lake, contract: Contract, files: Iterable[DataFile]) -> Iterable[list[DataFile]]:
@@ -105,14 +103,15 @@ def _split_by_schema(lake: Lake, contract: Contract, files: Iterable[DataFile]) 
     return groups.values()
 
 
-def _take_smallest(files: Iterable[DataFile], target_bytes: int) -> list[DataFile]:
+def _take_smallest(files: Iterable[DataFile], aim: Aim) -> list[DataFile]:
+    """As many as one merged file may hold."""
     taken: list[DataFile] = []
+    byte_count = row_count = 0
     for file in sorted(files, key=lambda file: file.byte_count):
-        if sum(each.byte_count for each in taken) >= target_bytes:
-            break
-        if sum(each.row_count for each in taken) + file.row_count > MOST_ROWS:
+        if byte_count >= aim.target_bytes or row_count + file.row_count > aim.most_rows:
             break
         taken.append(file)
+        byte_count, row_count = byte_count + file.byte_count, row_count + file.row_count
     return taken
 
 

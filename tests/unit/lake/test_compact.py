@@ -7,13 +7,14 @@ import pytest
 from pipelines.errors import DataQualityError
 from pipelines.lake import compact as compact_module
 from pipelines.lake.append import add_action, commit_actions, write_file
-from pipelines.lake.compact import FEW_FILES, Compaction, compact_table
+from pipelines.lake.compact import Aim, Compaction, compact_table
 from pipelines.lake.layout import open_table, read_columns
 from pipelines.lake.purge import purge_table
 from pipelines.lake.rewrite import multiset_hash, remove_subjects
 
 DAY = date(2026, 11, 20)
 NEXT_DAY = DAY + timedelta(days=1)
+FEW_FILES = 8
 MANY = 3 * FEW_FILES
 LARGE = 1 << 30
 
@@ -23,8 +24,8 @@ def fill(table, day=DAY, count=MANY, user=2):
         table.append([(user, number)], f"{day} {user} {number}", day)
 
 
-def compact(table, before=NEXT_DAY, target_bytes=LARGE, spared=()):
-    return compact_table(table.lake, table.contract, before, target_bytes=target_bytes, spared=spared)
+def compact(table, target_bytes=LARGE, **aim):
+    return compact_table(table.lake, table.contract, Aim(NEXT_DAY, target_bytes, FEW_FILES, **aim))
 
 
 def row_hash(table):
@@ -65,10 +66,9 @@ def test_large_files_stay_as_they_are(table):
     assert large.path in table.paths()
 
 
-def test_no_merged_file_holds_more_rows_than_memory_should(table, monkeypatch):
-    monkeypatch.setattr(compact_module, "MOST_ROWS", 10)
+def test_no_merged_file_holds_more_rows_than_memory_should(table):
     fill(table)
-    compact(table)
+    compact(table, most_rows=10)
     assert max(file.row_count for file in table.files()) <= 10
     assert len(table.files()) < MANY
     assert len(table.pairs()) == MANY

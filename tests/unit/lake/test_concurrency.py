@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import date
 
-from pipelines.lake.compact import compact_table
+from pipelines.lake.compact import Aim, compact_table
 from pipelines.lake.purge import purge_table
 
 LEAVER = 1
@@ -35,7 +35,7 @@ def test_appends_during_rewrites_merges_and_purges_lose_nothing(table):
     writers = [threading.Thread(target=guard, args=(write, number)) for number in range(WRITERS)]
     works = (
         lambda: table.remove({"request": table.subject(LEAVER)}),
-        lambda: compact_table(table.lake, table.contract, date.max, target_bytes=20_000),
+        lambda: compact_table(table.lake, table.contract, Aim(date.max, target_bytes=20_000)),
     )
     maintainers = [threading.Thread(target=guard, args=(maintain, work)) for work in works]
     for thread in (*writers, *maintainers):
