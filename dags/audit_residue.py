@@ -6,8 +6,16 @@ tables that no contract declares, the canary identifiers of `TOKUMEI_CANARIES`, 
 
 **Runs** when deletions were certified, and every night.
 
-**When it fails**, treat it as an incident: the log names file and place, never the identifier. Find which step wrote
-that file, and file the deletion again once it is mended.
+**When it fails with residual occurrences**, treat it as an incident: the log names file and place, never the
+identifier. Find which step wrote that file, and file the deletion again once it is mended.
+
+**When it fails for a missing or invalid certificate**, restore the certificates from a copy kept elsewhere, and tell
+the compliance officer; nothing was deleted or brought back by it.
+
+**When it fails for a table that no contract declares**, no deletion reaches that table: declare it, or remove it.
+
+**Metrics**: `tokumei.audit.home.{certificates,files,bytes,done,failed,duration}`. Alarm on `failed`, and on a day
+without `done`.
 """
 
 from __future__ import annotations

@@ -10,9 +10,18 @@ rebuilds the marts, scans every byte, and certifies.
 **To approve**, a compliance user opens the task `approve` and answers; rejecting leaves every request as planned, and
 the next run plans anew. Nothing approves by itself.
 
-**When `carry_out_plan` says the plan changed**, nothing was deleted: the next run plans again. **When
-`certify_deletions` fails**, the deletion is not complete and no certificate exists; the log names the places. Clear
-`carry_out_plan` to repeat it: every step may be repeated.
+**When `approve` waits for long**, people who asked to be deleted wait: remind the compliance officer. Nothing else
+is held up, but no further plan is made until it is answered.
+
+**When `accept_requests` or `plan_deletions` fails**, nothing was deleted; its one-line error says what to do.
+
+**When `carry_out_plan` says the plan changed**, nothing was deleted: the next run plans again. **When it fails in any
+other way**, clear it: every step may be repeated.
+
+**When `certify_deletions` fails**, the deletion is not complete and no certificate exists; the log names the places.
+Clear `carry_out_plan` to repeat both.
+
+**Metrics**: `tokumei.run_plan.lake.{requests,datasets,done,failed,duration}`. Alarm on `failed`.
 """
 
 from __future__ import annotations
@@ -37,7 +46,7 @@ COMPLIANCE = {"id": "compliance-officer", "name": "compliance-officer"}
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
 )
 def propagate_deletions() -> None:
-    accepted = task(show_return_value_in_logs=False)(orchestration.accept_requests)()
+    accepted = task(pool=orchestration.INGEST_POOL, show_return_value_in_logs=False)(orchestration.accept_requests)()
     plan = task.short_circuit(show_return_value_in_logs=False)(orchestration.plan_deletions)()
     approve = ApprovalOperator(
         task_id="approve",
@@ -45,9 +54,9 @@ def propagate_deletions() -> None:
         body=f"{{{{ {PLAN}['request_count'] }}}} requests\n\n{{{{ {PLAN}['datasets'] | join('\n\n') }}}}",
         assigned_users=[COMPLIANCE],
     )
-    carried_out = task(pool="warehouse_writer", show_return_value_in_logs=False)(orchestration.carry_out_plan)(
-        plan, approve.output
-    )
+    carried_out = task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(
+        orchestration.carry_out_plan
+    )(plan, approve.output)
     certified = task(outlets=[orchestration.CERTIFICATES], show_return_value_in_logs=False)(
         orchestration.certify_deletions
     )(plan)

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetWatcher
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from pipelines.errors import TokumeiError, TransientError
+from pipelines.landing_trigger import LandingTrigger
+from pipelines.task_metrics import send_gauges, send_metrics
 
 if TYPE_CHECKING:
+    from airflow.sdk.types import DagRunProtocol as DagRun
+
     from pipelines.control.deliveries import Delivery
     from pipelines.journeys.house import House
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+LANDING = Asset("landing", watchers=[AssetWatcher(name="landing_watcher", trigger=LandingTrigger())])
 
 # What DAGs publish and wait for, named after the tables.
 LAKE_ASSETS = [
@@ -40,9 +47,9 @@ MART_ASSETS = [
 ]
 CERTIFICATES = Asset("deletion_certificates")
 
-BATCH_BYTES = 256 * 1024 * 1024
-MOST_BATCHES = 64
-FIRST_SOURCE = "accounts"
+# Their slots are in dags/pools.json: how many ingest at once, each within its memory, and one writer of the warehouse.
+INGEST_POOL = "ingest"
+WAREHOUSE_POOL = "warehouse_writer"
 
 
 def task_step(step: Callable[P, R]) -> Callable[P, R]:
@@ -55,6 +62,7 @@ def task_step(step: Callable[P, R]) -> Callable[P, R]:
     @wraps(step)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         os.umask(0o077)
+        send_metrics()
         try:
             return step(*args, **kwargs)
         except TransientError as error:
@@ -90,6 +98,7 @@ def _house() -> House:
 @task_step
 def ingest_accounts() -> dict[str, int]:
     """Ingest account facts, before anything that their consent decides about; returns line counts by outcome."""
+    from pipelines.journeys.batches import FIRST_SOURCE
     from pipelines.journeys.ingest import find_files, ingest
 
     house = _house()
@@ -98,34 +107,22 @@ def ingest_accounts() -> dict[str, int]:
 
 @task_step
 def list_batches() -> list[list[str]]:
-    """Paths of the files that wait, in batches of about BATCH_BYTES, at most MOST_BATCHES of them."""
-    from pipelines.journeys.ingest import INGESTED_SOURCES, find_files
+    """The batches of files that wait, as tokens: Airflow stores what it is given, and names may hold identifiers."""
+    from pipelines.journeys.batches import list_batches as find_batches
 
-    files = find_files(_house(), [source for source in INGESTED_SOURCES if source != FIRST_SOURCE])
-    sizes = [(str(file.path), file.path.stat().st_size) for file in files]
-    return split_batches(sizes, max(BATCH_BYTES, sum(size for _, size in sizes) // MOST_BATCHES + 1))
-
-
-def split_batches(sizes: Sequence[tuple[str, int]], batch_bytes: int) -> list[list[str]]:
-    """Consecutive paths in batches that end once they hold batch_bytes."""
-    batches: list[list[str]] = []
-    filled = batch_bytes
-    for path, size in sizes:
-        if filled >= batch_bytes:
-            batches.append([])
-            filled = 0
-        batches[-1].append(path)
-        filled += size
-    return batches
+    waiting = find_batches(_house())
+    send_gauges("landing", files=waiting.file_count, bytes=waiting.byte_count)
+    return [list(batch) for batch in waiting.batches]
 
 
 @task_step
-def ingest_batch(paths: Sequence[str]) -> dict[str, int]:
-    """Ingest some files; returns line counts by outcome."""
-    from pipelines.journeys.ingest import ingest, name_files
+def ingest_batch(tokens: Sequence[str]) -> dict[str, int]:
+    """Ingest the files of a batch that still wait; returns line counts by outcome."""
+    from pipelines.journeys.batches import find_batch
+    from pipelines.journeys.ingest import ingest
 
     house = _house()
-    return _count_lines(ingest(house, name_files(house, [Path(path) for path in paths])))
+    return _count_lines(ingest(house, find_batch(house, tokens)))
 
 
 def _count_lines(deliveries: Sequence[Delivery]) -> dict[str, int]:
@@ -142,22 +139,37 @@ def _count_lines(deliveries: Sequence[Delivery]) -> dict[str, int]:
 
 @task_step
 def report_held_files() -> None:
-    """Fail when files are held, naming them and why; everything else was ingested and published all the same."""
+    """Fail when files are held, and say why; everything else was ingested and published all the same.
+
+    Their names, which may hold identifiers, stay out of Airflow's logs.
+    """
     from pipelines.control.deliveries import held_files
     from pipelines.errors import DataQualityError
 
     held = held_files(_house().ledger)
     if held:
-        listed = "; ".join(f"{source}/{name}: {reason}" for source, name, reason in held)
-        raise DataQualityError(f"{len(held)} files are held: {listed}", hint="mend them, then run ingest_logs again")
+        listed = "; ".join(f"one of {source}: {reason}" for source, _, reason in held)
+        raise DataQualityError(
+            f"{len(held)} files are held: {listed}", hint="`tokumei doctor` names them; mend them, and they are taken"
+        )
 
 
 @task_step
-def build_marts() -> dict[str, int]:
-    """Build and publish the marts; returns the rows of each."""
+def build_marts(dag_run: DagRun | None = None) -> dict[str, int]:
+    """Build and publish the marts of touched dates, in a backfill those of its date too; returns the rows of each."""
     from pipelines.journeys.build_marts import build_marts as build
+    from pipelines.journeys.retain import require_stored
 
-    return dict(build(_house()).tables)
+    house, days = _house(), find_backfill_dates(dag_run)
+    require_stored(house, days)
+    return dict(build(house, also=days).tables)
+
+
+def find_backfill_dates(dag_run: DagRun | None) -> list[date]:
+    """The event date that a run of `airflow backfill` is for: its logical date in UTC, as the command takes it."""
+    if dag_run is None or dag_run.run_type != "backfill" or dag_run.logical_date is None:
+        return []
+    return [dag_run.logical_date.astimezone(UTC).date()]
 
 
 @task_step
@@ -222,7 +234,7 @@ def audit_residue() -> dict[str, int]:
 
 @task_step
 def enforce_retention() -> dict[str, int]:
-    """Remove what has reached its age; returns the rows removed from each table."""
+    """Remove what has reached its age, and merge small files; returns the rows removed from each table."""
     from pipelines.journeys.retain import retain
 
-    return {expiry.table: expiry.row_count for expiry in retain(_house())}
+    return {report.table: report.expired_rows for report in retain(_house()).tables}

@@ -6,13 +6,28 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 logger = logging.getLogger("tokumei")
 
 Figure = int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What one step came to: done or failed, or progress while it goes on; every log record carries it as `event`."""
+
+    step: str
+    dataset: str
+    outcome: str
+    milliseconds: int
+    figures: Mapping[str, Figure]
+
+    def __str__(self) -> str:
+        described = {"step": self.step, "dataset": self.dataset, "outcome": self.outcome}
+        return json.dumps({**described, "duration_ms": self.milliseconds, **self.figures})
 
 
 @dataclass(slots=True)
@@ -36,9 +51,16 @@ def record_step(name: str, dataset: str) -> Iterator[Step]:
         yield step
         outcome = "done"
     finally:
-        milliseconds = round((time.monotonic() - started) * 1000)
-        event = {"step": name, "dataset": dataset, "outcome": outcome, "duration_ms": milliseconds, **step.figures}
-        logger.info("%s", json.dumps(event))
+        _log(Event(name, dataset, outcome, round((time.monotonic() - started) * 1000), step.figures))
+
+
+def record_progress(name: str, dataset: str, **figures: Figure) -> None:
+    """Log how much more of a long step is done."""
+    _log(Event(name, dataset, "progress", 0, figures))
+
+
+def _log(event: Event) -> None:
+    logger.info("%s", event, extra={"event": event})
 
 
 def log_to_stderr(*, verbose: bool) -> None:

@@ -1,14 +1,16 @@
-"""Commands that carry data: generate, ingest, build marts, query."""
+"""Commands that carry data: generate, ingest, build marts, query, retain."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pipelines.commands.output import JsonOption, print_record
 from pipelines.errors import ConfigurationError
 from pipelines.settings import load_settings
 
@@ -109,10 +111,21 @@ def query(
 
 
 @app.command()
-def retain() -> None:
-    """Remove what the contracts let us hold no longer."""
+def retain(*, as_json: JsonOption = False) -> None:
+    """Remove what the contracts let us hold no longer, except under a hold, and merge small files."""
     from pipelines.journeys.house import open_house
-    from pipelines.journeys.retain import retain as expire
+    from pipelines.journeys.retain import retain as enforce
 
-    for expiry in expire(open_house(load_settings())):
-        typer.echo(f"{expiry.table}: {expiry.row_count} rows in {expiry.file_count} files expired")
+    print_record(asdict(enforce(open_house(load_settings()))), as_json=as_json, draw=_draw_retention)
+
+
+def _draw_retention(report: Mapping[str, Any]) -> str:
+    lines = [f"visitor keys: {len(report['destroyed_keys'])} destroyed"]
+    for item in report["tables"]:
+        held = f"; held until {item['held_until']}, so nothing expired" if item["held_until"] else ""
+        lines.append(
+            f"{item['table']}: {item['expired_rows']} rows in {item['expired_files']} files expired, "
+            f"{item['merged_files']} files merged into {item['written_files']}, "
+            f"{item['removed_files']} removed from disk{held}"
+        )
+    return "\n".join(lines)

@@ -17,6 +17,7 @@ from pipelines.errors import ContractInvalidError
 
 Layer = Literal["sources", "lake", "marts", "published"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
+TARGET_FILE_MEGABYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,11 @@ class Contract:
     @property
     def partition_columns(self) -> tuple[str, ...]:
         return tuple(self.properties.get("partitionBy", ()))
+
+    @property
+    def target_file_bytes(self) -> int:
+        """How large the files of a table should be that small ones are merged into."""
+        return int(self.properties.get("targetFileMegabytes", TARGET_FILE_MEGABYTES)) << 20
 
     @property
     def minimum_people(self) -> int:

@@ -65,6 +65,7 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "botRates": mapping_of(
         perMinute=whole_number(1, 1_000_000), perHour=whole_number(1, 1_000_000), uncountedGroups=NAMES
     ),
+    "targetFileMegabytes": whole_number(1, 1024),
     "partitionBy": NAMES,
     "primaryKey": NAMES,
     "inputs": NAMES,

@@ -123,6 +123,19 @@ plans = sa.Table(
     sa.Column("approved_at", Instant),
 )
 
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("hold_id", sa.String(36), primary_key=True),
+    sa.Column("dataset", sa.String(64), nullable=False),
+    sa.Column("legal_basis", sa.String(500), nullable=False),
+    sa.Column("ends_on", sa.Date, nullable=False),  # the last day that it protects
+    sa.Column("placed_at", Instant, nullable=False),
+    sa.Column("placed_by", sa.String(100), nullable=False),
+    sa.Column("released_at", Instant),
+    sa.Column("released_by", sa.String(100)),
+)
+
 
 def open_ledger(url: str) -> sa.Engine:
     """Connect to the ledger and create what is missing; safe to call at the start of every step, by many at once."""

@@ -14,19 +14,22 @@ from pathlib import Path
 
 from pipelines.embedded.failures import ComponentExitedError
 from pipelines.embedded.processes import open_log
+from pipelines.settings import REPOSITORY
 
-WAREHOUSE_POOL = "warehouse_writer"
+POOLS = REPOSITORY / "dags" / "pools.json"  # as `airflow pools import` takes it
 
-_BOOTSTRAP = f"""
+_BOOTSTRAP = """
+import json, sys
 from airflow.utils import db
 db.initdb()
 from airflow.models.pool import Pool
-Pool.create_or_update_pool({WAREHOUSE_POOL!r}, 1, "One writer of the warehouse at a time", False)
+for name, pool in json.loads(sys.argv[1]).items():
+    Pool.create_or_update_pool(name, pool["slots"], pool["description"], pool["include_deferred"])
 """
 
 
 def prepare_database(home: Path, environment: Mapping[str, str], log: Path) -> None:
-    """Create or upgrade the database, and the pool of one warehouse writer; at once when that is done already.
+    """Create or upgrade the database, and the pools; at once when that is done already.
 
     Airflow's own check takes as long as the work, so what was made by which version is remembered beside the database.
     """
@@ -42,7 +45,7 @@ def _run_bootstrap(environment: Mapping[str, str], log: Path) -> None:
     output = open_log(log)
     try:
         finished = subprocess.run(
-            [sys.executable, "-c", _BOOTSTRAP],
+            [sys.executable, "-c", _BOOTSTRAP, POOLS.read_text(encoding="utf-8")],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -60,7 +63,11 @@ def _run_bootstrap(environment: Mapping[str, str], log: Path) -> None:
 
 
 def _current_stamp(home: Path) -> dict[str, str | None]:
-    return {"airflow": version("apache-airflow-core"), "revision": _read_revision(home / "airflow.db")}
+    return {
+        "airflow": version("apache-airflow-core"),
+        "revision": _read_revision(home / "airflow.db"),
+        "pools": POOLS.read_text(encoding="utf-8"),
+    }
 
 
 def _read_revision(database: Path) -> str | None:

@@ -49,6 +49,7 @@ def configure(settings: Settings) -> AirflowConfig:
         dags_folder=REPOSITORY / "dags",
         plugins_folder=None,
         port=settings.airflow_port,
+        with_triggerer=True,  # watches landing
         environment={f"TOKUMEI_{item.name.upper()}": str(getattr(settings, item.name)) for item in fields(settings)},
     )
 
@@ -97,6 +98,7 @@ def _running_settings(config: AirflowConfig) -> Options:
         },
         "dag_processor": {
             "parsing_processes": 1,
+            "min_file_process_interval": 10,  # how soon a watcher starts once its DAG is unpaused; the default is 30
             "dag_bundle_storage_path": config.home / "bundles",  # the default is /tmp
         },
     }

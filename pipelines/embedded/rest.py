@@ -95,10 +95,13 @@ class AirflowClient:
         """Return the DAG's runs, oldest first, as the API describes them."""
         return list(self._pages(f"/dags/{_part(dag_id)}/dagRuns", "dag_runs", order_by="run_after", **filters))
 
-    def fail_unfinished_runs(self, dag_ids: Iterable[str]) -> int:
-        """Give up the runs that an interrupted earlier start left, and return how many there were."""
+    def fail_unfinished_runs(self, dag_ids: Iterable[str], before: datetime) -> int:
+        """Give up the runs that an interrupted start before that moment left, and return how many there were."""
         unfinished = [
-            run for dag_id in dag_ids for run in self.runs(dag_id) if run["state"] not in {"success", "failed"}
+            run
+            for dag_id in dag_ids
+            for run in self.runs(dag_id, run_after_lt=before.isoformat())
+            if run["state"] not in {"success", "failed"}
         ]
         for run in unfinished:
             self._send("PATCH", _run_path(run["dag_id"], run["dag_run_id"]), {"state": "failed"})

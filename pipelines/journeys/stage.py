@@ -35,7 +35,7 @@ from pipelines.journeys.keys import find_visitor_keys_of
 from pipelines.quality.gate import judge
 from pipelines.quality.measure import Measurement, measure
 from pipelines.quality.rules import TableRules, compile_rules
-from pipelines.telemetry import record_step
+from pipelines.telemetry import record_progress, record_step
 
 EXPECTED = (TokumeiError, AnonymizationError)
 UNEXPECTED = (Exception, pl.exceptions.PanicException)
@@ -144,6 +144,7 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
             built = build_rows(rows, table_stage.table, batch)
         stage.measurements[name] += measure(built, stage.rules[name])
         table_stage.add(built)
+    record_progress("read_lines", batch.source, lines=parsed.read_count)
     stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
     stage.undeclared_count += parsed.undeclared_count
     stage.cut_off_count += count_cut_off(parsed.rejects)

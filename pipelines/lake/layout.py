@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
@@ -179,6 +179,13 @@ def read_file(lake: Lake, table: str, path: str, columns: Sequence[str] | None =
         hive_partitioning=False,
         storage_options=dict(lake.storage_options) or None,
     )
+
+
+def read_file_schema(lake: Lake, table: str, path: str) -> Mapping[str, pl.DataType]:
+    """Names and types of the columns that one file of a table stores."""
+    filesystem, root = lake.open_files(table)
+    with filesystem.open_input_file(f"{root}/{path}") as stream:
+        return pl.read_parquet_schema(cast("IO[bytes]", stream))
 
 
 def _text(value: object) -> str | None:

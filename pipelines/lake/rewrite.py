@@ -23,7 +23,7 @@ from pipelines.lake.append import (
     require_stored,
     write_file,
 )
-from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, open_table, read_file
+from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, open_table, read_file, read_log
 
 Subjects = Mapping[str, Sequence[bytes]]  # pseudonyms by column
 Requests = Mapping[str, Subjects]  # subjects by request id, all served in one pass
@@ -55,7 +55,8 @@ class Rewrite:
 
 def locate_subjects(lake: Lake, contract: Contract, requests: Requests) -> tuple[TouchedFile, ...]:
     """The live files that hold any row of the requests' subjects; each file's subject columns are read once."""
-    return _Removal(lake, contract, requests).locate(open_table(lake, contract))
+    removal = _Removal(lake, contract, requests)
+    return read_log(contract.name, lambda: removal.locate(open_table(lake, contract)))
 
 
 def remove_subjects(
@@ -69,16 +70,16 @@ def remove_subjects(
     removal = _Removal(lake, contract, requests)
     for attempt in range(ATTEMPTS):
         table, version = open_batch(lake, contract, plan)
-        touched = removal.locate(table)
-        written = removal.write_survivors(touched)
-        if not touched:
-            return None
-        require_stored(lake, contract, [new.file for new in written])
-        rewrite = _describe(contract, version + 1, touched, written)
-        announce(rewrite)
         try:
+            touched = removal.locate(table)
+            written = removal.write_survivors(touched)
+            if not touched:
+                return None
+            require_stored(lake, contract, [new.file for new in written])
+            rewrite = _describe(contract, version + 1, touched, written)
+            announce(rewrite)
             commit_actions(table, _list_actions(touched, written), plan, rewrite.number)
-        except CommitFailedError:
+        except (CommitFailedError, FileNotFoundError):  # a file may have been merged, and its old place purged
             time.sleep(0.05 * attempt)
         else:
             return rewrite

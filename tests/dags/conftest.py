@@ -1,5 +1,6 @@
 """An Airflow metadata database of its own for the tests of DAG files, made before airflow is first imported."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +25,8 @@ def metadata_database() -> None:
     from airflow.utils import db
 
     db.initdb()
-    Pool.create_or_update_pool("warehouse_writer", 1, "one warehouse writer at a time", include_deferred=False)
+    for name, pool in json.loads((DAGS / "pools.json").read_text()).items():
+        Pool.create_or_update_pool(name, pool["slots"], pool["description"], pool["include_deferred"])
 
 
 @pytest.fixture

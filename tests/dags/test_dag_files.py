@@ -1,5 +1,7 @@
 """What holds for every DAG file: it loads, it is thin, it is light, and it tells its reader what to do."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,11 +38,31 @@ def test_every_file_gives_one_dag_named_after_it(bag):
     assert len(DAG_FILES) >= 4
 
 
-def test_every_dag_has_a_runbook_and_tags(bag):
+def test_every_dag_has_tags_and_a_runbook_that_says_what_to_do_when_which_alarm_rings(bag):
     for dag in bag.dags.values():
         assert f"# {dag.dag_id}" in dag.doc_md
-        assert "fails" in dag.doc_md
+        assert re.search(r"\*\*When .*? fails.*?\*\*", dag.doc_md, re.DOTALL)
+        assert re.search(r"\*\*Metrics\*\*: .*`tokumei\..*Alarm on `failed`|Alarm on `held`", dag.doc_md, re.DOTALL)
         assert dag.tags
+
+
+def test_every_task_that_a_person_may_be_called_for_is_in_its_runbook(bag):
+    for dag in bag.dags.values():
+        if len(dag.tasks) > 1:
+            silent = {task.task_id for task in dag.tasks if f"`{task.task_id}`" not in dag.doc_md}
+            assert silent <= {"publish_assets"}, dag.dag_id
+
+
+def test_every_pool_is_declared_where_a_deployment_finds_it(bag):
+    declared = set(json.loads((REPOSITORY / "dags" / "pools.json").read_text()))
+    used = {task.pool for dag in bag.dags.values() for task in dag.tasks}
+    assert used - {"default_pool"} == declared
+
+
+def test_whoever_removes_files_that_a_build_reads_shares_its_pool(bag):
+    writers = {("build_marts", "build_marts"), ("propagate_deletions", "carry_out_plan")}
+    for dag_id, task_id in writers | {("enforce_retention", "enforce_retention")}:
+        assert bag.dags[dag_id].get_task(task_id).pool == "warehouse_writer"
 
 
 def test_nothing_runs_in_the_past_and_nothing_runs_twice_at_once(bag):

@@ -18,6 +18,7 @@ from pipelines.deletion.closure import close_identity
 from pipelines.deletion.eligibility import decide_eligibility
 from pipelines.deletion.request import Subject
 from pipelines.lake.append import commit_parts, write_parts
+from pipelines.lake.compact import Aim, compact_table
 from pipelines.lake.layout import Lake, live_files, open_lake, open_table, read_columns
 from pipelines.lake.purge import purge_table
 from pipelines.lake.rewrite import Rewrite, Subjects, remove_subjects
@@ -155,12 +156,15 @@ operations = st.one_of(
     st.tuples(st.just("remove"), people),
     st.tuples(st.just("repeat"), st.integers(0, 9)),
     st.tuples(st.just("purge"), st.none()),
+    st.tuples(st.just("merge"), st.none()),
 )
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(operations, min_size=2, max_size=10))
-def test_any_order_of_appends_repeats_removals_and_purges_is_what_a_list_would_hold(history: list[tuple[str, object]]):
+def test_any_order_of_appends_repeats_removals_merges_and_purges_is_what_a_list_would_hold(
+    history: list[tuple[str, object]],
+):
     model: list[Row] = []
     appended: list[list[Row]] = []
     removed: set[int] = set()
@@ -179,6 +183,8 @@ def test_any_order_of_appends_repeats_removals_and_purges_is_what_a_list_would_h
                     remove_subjects(lake, CONTRACT, {"a": describe(user, [])}, plan="plan", announce=ignore)
                     model = [row for row in model if row[0] != user]
                     removed.add(user)
+                case "merge", None:
+                    compact_table(lake, CONTRACT, Aim(date.max, target_bytes=20_000, few_files=1))
                 case "purge", None:
                     purge_table(lake, CONTRACT, orphan_age=0)
             assert read_rows(lake) == count_pairs(model)

@@ -1,0 +1,137 @@
+"""Many small files of one partition into few large ones, row for row, so that readers and rewrites open fewer.
+
+Every merge is one Add/Remove commit like a rewrite's, and a data change: of a merge and a rewrite of the same file, one
+gives way and reads again. A merge that claimed to change no data would let a late rewrite bring removed rows back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from pipelines.contracts.model import Contract
+from pipelines.errors import DataQualityError, StorageBusyError
+from pipelines.lake.append import (
+    ATTEMPTS,
+    add_action,
+    commit_actions,
+    discard_parts,
+    remove_action,
+    require_stored,
+    write_file,
+)
+from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, read_file, read_file_schema
+from pipelines.lake.rewrite import multiset_hash
+
+COMPACTION = "compaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Which files are merged, and into how large ones.
+
+    before: only partitions of earlier days. few_files: how many small files in a partition are not worth it.
+    most_rows: of one merged file, since memory holds it whole. spared: paths left alone, say because a plan names them.
+    """
+
+    before: date
+    target_bytes: int
+    few_files: int = 8
+    most_rows: int = 1_000_000
+    spared: Collection[str] = ()
+
+    def is_small(self, file: DataFile) -> bool:
+        """Less than half of what one may be, so that two always make one."""
+        return file.byte_count < self.target_bytes / 2 and file.row_count < self.most_rows / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """How many files of one table were merged, and into how many."""
+
+    table: str
+    merged_count: int
+    written_count: int
+
+
+def compact_table(lake: Lake, contract: Contract, aim: Aim) -> Compaction:
+    """Merge the small files of past days, with a commit for each merged file, until no partition has many.
+
+    Repeating it changes nothing. StorageBusyError when the table changes again and again, DataQualityError when a
+    merged file does not read back.
+    """
+    merged = written = conflicts = 0
+    while conflicts < ATTEMPTS:
+        table, number = open_batch(lake, contract, COMPACTION)
+        try:
+            group = _find_group(lake, contract, table, aim)
+            if not group:
+                return Compaction(contract.name, merged, written)
+            _merge(lake, contract, table, group, number + 1)
+        except (CommitFailedError, FileNotFoundError):  # someone else ended one of the files, or even removed it
+            conflicts += 1
+            time.sleep(0.05 * conflicts)
+        else:
+            merged, written, conflicts = merged + len(group), written + 1, 0
+    raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run retain again")
+
+
+def _find_group(lake: Lake, contract: Contract, table: DeltaTable, aim: Aim) -> list[DataFile]:
+    """Files of one partition and one schema to be merged; empty when no partition has many."""
+    partitions = defaultdict[tuple[str | None, ...], list[DataFile]](list)
+    for file in live_files(table):
+        is_past = (file.partition[contract.retention_column] or "") < aim.before.isoformat()
+        if is_past and aim.is_small(file) and file.path not in aim.spared:
+            partitions[tuple(file.partition.values())].append(file)
+    crowded = (files for files in partitions.values() if len(files) > aim.few_files)
+    alike = (group for files in crowded for group in _split_by_schema(lake, contract, files))
+    return next((_take_smallest(files, aim) for files in alike if len(files) > aim.few_files), [])
+
+
+def _split_by_schema(lake: Lake, contract: Contract, files: Iterable[DataFile]) -> Iterable[list[DataFile]]:
+    """A column that came with a later version of the contract is in no older file."""
+    groups = defaultdict[tuple[tuple[str, pl.DataType], ...], list[DataFile]](list)
+    for file in files:
+        groups[tuple(read_file_schema(lake, contract.name, file.path).items())].append(file)
+    return groups.values()
+
+
+def _take_smallest(files: Iterable[DataFile], aim: Aim) -> list[DataFile]:
+    """As many as one merged file may hold."""
+    taken: list[DataFile] = []
+    byte_count = row_count = 0
+    for file in sorted(files, key=lambda file: file.byte_count):
+        if byte_count >= aim.target_bytes or row_count + file.row_count > aim.most_rows:
+            break
+        taken.append(file)
+        byte_count, row_count = byte_count + file.byte_count, row_count + file.row_count
+    return taken
+
+
+def _merge(lake: Lake, contract: Contract, table: DeltaTable, group: Sequence[DataFile], number: int) -> None:
+    """Write one file of the group's rows and put it in their place; it is discarded when the table moved on."""
+    rows = pl.concat(read_file(lake, contract.name, file.path) for file in group)
+    new = write_file(lake, contract.name, group[0].partition, rows)
+    try:
+        _require_equal(lake, contract, new, rows)
+        require_stored(lake, contract, [new])
+        commit_actions(table, [add_action(new), *map(remove_action, group)], COMPACTION, number)
+    except (CommitFailedError, DataQualityError):
+        discard_parts(lake, contract, [new])
+        raise
+
+
+def _require_equal(lake: Lake, contract: Contract, new: DataFile, rows: pl.DataFrame) -> None:
+    stored = read_file(lake, contract.name, new.path)
+    if stored.schema != rows.schema or multiset_hash(stored) != multiset_hash(rows):
+        raise DataQualityError(
+            f"a merged file of {contract.name} does not read back equal",
+            hint="nothing was committed; check the disk, then run retain again",
+        )
