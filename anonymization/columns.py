@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from anonymization.country import UNKNOWN, FindCountry, locate_addresses
 from anonymization.distinct import map_distinct, spread
 from anonymization.encryption import encrypt_addresses
 from anonymization.errors import UnknownTreatmentError
@@ -61,11 +62,15 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The key of the purpose, the vocabulary of the service, and the keys of days whose visitors may be told apart."""
+    """The key of the purpose, the vocabulary of the service, and the keys of days whose visitors may be told apart.
+
+    find_country: the look-up of countries, where there is one.
+    """
 
     key: Key
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     visitor_keys: Mapping[date, Key] = field(default_factory=dict, hash=False)
+    find_country: FindCountry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,14 @@ def _encrypt_address(job: _Job, treatment: Treatment) -> pl.Series:
 
 def _encrypt_address_prefix(job: _Job, treatment: Treatment) -> pl.Series:
     return job.select(encrypt_addresses(pl.col(treatment.inputs[0]), job.context.key, keep_prefix=True))
+
+
+def _locate_country(job: _Job, treatment: Treatment) -> pl.Series:
+    find_country = job.context.find_country
+    if find_country is None:
+        return pl.repeat(UNKNOWN, job.frame.height, dtype=pl.String, eager=True)
+    addresses = job.frame[treatment.inputs[0]]
+    return map_distinct(addresses, lambda values: locate_addresses(values, find_country))["country"]
 
 
 def _sketch_people(job: _Job, treatment: Treatment) -> pl.Series:
@@ -274,6 +287,7 @@ TREATMENTS: Mapping[str, Callable[[_Job, Treatment], pl.Series]] = {
     "keep_major": _keep_major,
     "keep_parameter": _keep_parameter,
     "keep_pattern": _keep_pattern,
+    "locate_country": _locate_country,
     "pseudonymise": _pseudonymise,
     "pseudonymise_network": _pseudonymise_network,
     "pseudonymise_visitor": _pseudonymise_visitor,

@@ -83,7 +83,13 @@ def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
     try:
         suppression = read_suppression(house.ledger)
         stage.suppression_version = suppression.version
-        batch = Batch(file.source, digest[:FILE_ID_DIGITS], house.keyring, read_vocabulary(contract))
+        batch = Batch(
+            file.source,
+            digest[:FILE_ID_DIGITS],
+            house.keyring,
+            read_vocabulary(contract),
+            find_country=house.country_database,
+        )
         for parsed in parse_file(file, contract, house.settings.timezone):
             _stage_chunk(house, stage, parsed, batch, suppression)
         _close(stage, contract)
