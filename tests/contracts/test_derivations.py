@@ -52,6 +52,7 @@ def test_schema_of_page_views_keeps_the_contract_s_order_and_types():
         "os_major": (pl.Int32(), "INTEGER"),
         "device_class": (pl.String(), "VARCHAR"),
         "language": (pl.String(), "VARCHAR"),
+        "country": (pl.String(), "VARCHAR"),
         "bot_family": (pl.String(), "VARCHAR"),
         "file_id": (pl.String(), "VARCHAR"),
         "line_number": (pl.Int64(), "BIGINT"),
@@ -87,6 +88,7 @@ def test_treatments_of_page_views_say_input_kind_and_options_of_every_column_tha
         Treatment("os_major", "reduce_user_agent", ("user_agent",), {"part": "os_major"}),
         Treatment("device_class", "reduce_user_agent", ("user_agent",), {"part": "device_class"}),
         Treatment("language", "reduce_language", ("accept_language",)),
+        Treatment("country", "locate_country", ("client_ip",)),
         Treatment("bot_family", "reduce_user_agent", ("user_agent",), {"part": "bot_family"}),
     )
 
@@ -118,7 +120,7 @@ def test_expectations_of_page_views_follow_from_required_columns_limits_and_qual
     required = {f"{column.name}__nulls" for column in PAGE_VIEWS.columns if column.required}
     bounded = {f"{name}__range" for name in ("subject_bucket", "status_code", "response_bytes", "line_number")}
     listed = {f"{name}__valid_values" for name in ("method", "referrer_channel", "device_class")}
-    assert found.keys() == required | bounded | listed | {"_table__row_count"}
+    assert found.keys() == required | bounded | listed | {"country__pattern", "_table__row_count"}
     assert found["status_code__range"] == Expectation(
         id="status_code__range",
         column="status_code",

@@ -21,7 +21,7 @@ JAPAN, FRANCE = {"country": {"iso_code": "JP"}}, {"country": {"iso_code": "FR"}}
 
 
 def encode(value: object) -> bytes:
-    """A value of a MaxMind DB file, by its specification 2.0: texts, maps, empty lists, numbers as struct packs them."""
+    """A value of a MaxMind DB file, by its specification 2.0: texts, maps, empty lists, packed numbers."""
     if isinstance(value, str):
         return bytes([2 << 5 | len(value)]) + value.encode()
     if isinstance(value, tuple):
