@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from anonymization.country import UNKNOWN, FindCountry, locate_addresses
+from anonymization.country import FindCountry, locate_addresses
 from anonymization.distinct import map_distinct, spread
 from anonymization.encryption import encrypt_addresses
 from anonymization.errors import UnknownTreatmentError
@@ -176,10 +176,7 @@ def _encrypt_address_prefix(job: _Job, treatment: Treatment) -> pl.Series:
 
 
 def _locate_country(job: _Job, treatment: Treatment) -> pl.Series:
-    find_country = job.context.find_country
-    if find_country is None:
-        return pl.repeat(UNKNOWN, job.frame.height, dtype=pl.String, eager=True)
-    addresses = job.frame[treatment.inputs[0]]
+    addresses, find_country = job.frame[treatment.inputs[0]], job.context.find_country
     return map_distinct(addresses, lambda values: locate_addresses(values, find_country))["country"]
 
 
@@ -209,12 +206,11 @@ def _join_on_date(*parts: pl.Expr) -> pl.Expr:
 
 
 def _reduce_user_agent(job: _Job, treatment: Treatment) -> pl.Series:
-    from anonymization.user_agent import reduce_user_agents  # noqa: PLC0415 - compiles a thousand patterns
+    from anonymization.client_hints import reduce_agents  # noqa: PLC0415 - compiles a thousand patterns
 
-    name, bots = treatment.inputs[0], job.context.vocabulary.bots
-    reduced = job.remember(
-        lambda: map_distinct(job.frame[name], lambda agents: reduce_user_agents(agents, bots)), treatment.kind, name
-    )
+    names = [name for name in treatment.inputs if name in job.frame.columns]
+    bots = job.context.vocabulary.bots
+    reduced = job.remember(lambda: reduce_agents(job.frame.select(names), bots), treatment.kind, *names)
     return reduced[str(treatment.options["part"])]
 
 

@@ -15,8 +15,10 @@ CODE = re.compile(r"[A-Z]{2}")  # ISO 3166-1 alpha-2
 FindCountry = Callable[[str], str | None]  # from an address in its usual spelling; None without a hit
 
 
-def locate_addresses(addresses: pl.Series, find_country: FindCountry) -> pl.DataFrame:
+def locate_addresses(addresses: pl.Series, find_country: FindCountry | None) -> pl.DataFrame:
     """Column country of distinct addresses, aligned with the input; unknown for whatever is no address or no code."""
+    if find_country is None:
+        return pl.select(country=pl.repeat(UNKNOWN, len(addresses), dtype=pl.String))
     packed = canonicalise_addresses(addresses)["address"].to_list()
     codes = [UNKNOWN if each is None else _locate(bytes.fromhex(each), find_country) for each in packed]
     return pl.DataFrame({"country": codes}, schema={"country": pl.String})

@@ -24,6 +24,7 @@ from pipelines.contracts.treatments import LAKE_TREATMENTS, USER_AGENT_PARTS
 
 CATALOGUE = load_catalogue(Path(__file__).parents[2] / "data_contracts")
 PAGE_VIEWS = CATALOGUE.get("lake", "page_views")
+HINTED_AGENT = ("user_agent", "ch_ua", "ch_ua_platform", "ch_ua_platform_version", "ch_ua_mobile")
 every_lake_table = pytest.mark.parametrize("table", CATALOGUE.layer("lake"), ids=lambda table: table.name)
 
 
@@ -82,14 +83,14 @@ def test_treatments_of_page_views_say_input_kind_and_options_of_every_column_tha
         Treatment("referrer_source", "reduce_referrer", ("referrer",), {"part": "source"}),
         Treatment("utm_source", "keep_parameter", ("url",), {"name": "utm_source"}),
         Treatment("utm_medium", "keep_parameter", ("url",), {"name": "utm_medium"}),
-        Treatment("browser_family", "reduce_user_agent", ("user_agent",), {"part": "browser_family"}),
-        Treatment("browser_major", "reduce_user_agent", ("user_agent",), {"part": "browser_major"}),
-        Treatment("os_family", "reduce_user_agent", ("user_agent",), {"part": "os_family"}),
-        Treatment("os_major", "reduce_user_agent", ("user_agent",), {"part": "os_major"}),
-        Treatment("device_class", "reduce_user_agent", ("user_agent",), {"part": "device_class"}),
+        Treatment("browser_family", "reduce_user_agent", HINTED_AGENT, {"part": "browser_family"}),
+        Treatment("browser_major", "reduce_user_agent", HINTED_AGENT, {"part": "browser_major"}),
+        Treatment("os_family", "reduce_user_agent", HINTED_AGENT, {"part": "os_family"}),
+        Treatment("os_major", "reduce_user_agent", HINTED_AGENT, {"part": "os_major"}),
+        Treatment("device_class", "reduce_user_agent", HINTED_AGENT, {"part": "device_class"}),
         Treatment("language", "reduce_language", ("accept_language",)),
         Treatment("country", "locate_country", ("client_ip",)),
-        Treatment("bot_family", "reduce_user_agent", ("user_agent",), {"part": "bot_family"}),
+        Treatment("bot_family", "reduce_user_agent", HINTED_AGENT, {"part": "bot_family"}),
     )
 
 
