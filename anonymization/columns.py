@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from anonymization.country import FindCountry, locate_addresses
 from anonymization.distinct import map_distinct, spread
 from anonymization.encryption import encrypt_addresses
 from anonymization.errors import UnknownTreatmentError
@@ -61,11 +62,15 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The key of the purpose, the vocabulary of the service, and the keys of days whose visitors may be told apart."""
+    """The key of the purpose, the vocabulary of the service, and the keys of days whose visitors may be told apart.
+
+    find_country: the look-up of countries, where there is one.
+    """
 
     key: Key
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     visitor_keys: Mapping[date, Key] = field(default_factory=dict, hash=False)
+    find_country: FindCountry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,11 @@ def _encrypt_address_prefix(job: _Job, treatment: Treatment) -> pl.Series:
     return job.select(encrypt_addresses(pl.col(treatment.inputs[0]), job.context.key, keep_prefix=True))
 
 
+def _locate_country(job: _Job, treatment: Treatment) -> pl.Series:
+    addresses, find_country = job.frame[treatment.inputs[0]], job.context.find_country
+    return map_distinct(addresses, lambda values: locate_addresses(values, find_country))["country"]
+
+
 def _sketch_people(job: _Job, treatment: Treatment) -> pl.Series:
     """A bucket for each date, person and term as it is stored, so that no spelling of either makes one person two."""
     term, *people = treatment.inputs
@@ -196,12 +206,11 @@ def _join_on_date(*parts: pl.Expr) -> pl.Expr:
 
 
 def _reduce_user_agent(job: _Job, treatment: Treatment) -> pl.Series:
-    from anonymization.user_agent import reduce_user_agents  # noqa: PLC0415 - compiles a thousand patterns
+    from anonymization.client_hints import reduce_agents  # noqa: PLC0415 - compiles a thousand patterns
 
-    name, bots = treatment.inputs[0], job.context.vocabulary.bots
-    reduced = job.remember(
-        lambda: map_distinct(job.frame[name], lambda agents: reduce_user_agents(agents, bots)), treatment.kind, name
-    )
+    names = [name for name in treatment.inputs if name in job.frame.columns]
+    bots = job.context.vocabulary.bots
+    reduced = job.remember(lambda: reduce_agents(job.frame.select(names), bots), treatment.kind, *names)
     return reduced[str(treatment.options["part"])]
 
 
@@ -274,6 +283,7 @@ TREATMENTS: Mapping[str, Callable[[_Job, Treatment], pl.Series]] = {
     "keep_major": _keep_major,
     "keep_parameter": _keep_parameter,
     "keep_pattern": _keep_pattern,
+    "locate_country": _locate_country,
     "pseudonymise": _pseudonymise,
     "pseudonymise_network": _pseudonymise_network,
     "pseudonymise_visitor": _pseudonymise_visitor,

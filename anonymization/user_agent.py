@@ -14,8 +14,8 @@ UNKNOWN, OTHER = "unknown", "(other)"
 MAXIMUM_LENGTH = 512
 # Families are captured from the agent's own text, so only names on these lists may survive.
 LISTED = """
-    Amazon Silk|Android|Chrome|Chrome Mobile|Chrome Mobile WebView|Chrome Mobile iOS|Chromium|DuckDuckGo Mobile|Edge
-    Edge Mobile|Facebook|Firefox|Firefox Mobile|Firefox iOS|Google|IE|IE Mobile|Instagram|LINE|Mobile Safari
+    Amazon Silk|Android|Brave|Chrome|Chrome Mobile|Chrome Mobile WebView|Chrome Mobile iOS|Chromium|DuckDuckGo Mobile
+    Edge|Edge Mobile|Facebook|Firefox|Firefox Mobile|Firefox iOS|Google|IE|IE Mobile|Instagram|LINE|Mobile Safari
     Mobile Safari UI/WKWebView|NetFront|Opera|Opera Mini|Opera Mobile|Safari|Samsung Internet|Sleipnir|Twitter
     UP.Browser|Vivaldi|YJApp-ANDROID|YJApp-IOS|Yandex Browser
 """

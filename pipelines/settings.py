@@ -24,6 +24,7 @@ class Settings:
     home: the one directory that holds all data (mode 0700). control_url: SQLAlchemy URL of the ledger.
     timezone: the service's, which decides event dates. memory_limit: DuckDB's, such as 2GB.
     canaries: a file of identifiers, one a line, that must never be found below home; empty for none.
+    country_database: a file in MaxMind's format that tells countries of addresses; empty for none.
     keyring_source: file, file:PATH, env:VARIABLE, or command:COMMAND LINE, whose output is the keyring.
     """
 
@@ -36,6 +37,7 @@ class Settings:
     memory_limit: str
     airflow_port: int
     canaries: str
+    country_database: str
     keyring_source: str
 
     @property
@@ -85,6 +87,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         memory_limit=_read_memory(given.get("TOKUMEI_MEMORY_LIMIT", "2GB")),
         airflow_port=_read_port(given.get("TOKUMEI_AIRFLOW_PORT", "18080")),
         canaries=given.get("TOKUMEI_CANARIES", ""),
+        country_database=given.get("TOKUMEI_COUNTRY_DATABASE", ""),
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
     )
 

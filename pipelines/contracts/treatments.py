@@ -30,6 +30,7 @@ LAKE_TREATMENTS: Mapping[str, Options] = {
     "encrypt_address": {},
     "encrypt_address_prefix": {},
     "keep_parameter": {"name": TEXT},
+    "locate_country": {},
     "pseudonymise": {"domain": one_of("user", "device", "address")},
     "pseudonymise_network": {},
     "pseudonymise_visitor": {},

@@ -9,6 +9,7 @@ from datetime import date
 import polars as pl
 
 from anonymization.columns import Context, Vocabulary, treat_columns
+from anonymization.country import FindCountry
 from anonymization.keyring import Key, Keyring
 from anonymization.operators import pseudonymise
 from anonymization.url import Parameter, Referrer, Route, template_urls
@@ -33,6 +34,7 @@ class Batch:
     vocabulary: Vocabulary
     visitor_keys: Mapping[date, Key] = field(default_factory=dict, hash=False)
     file_format: str = ""
+    find_country: FindCountry | None = None
 
 
 def read_vocabulary(contract: Contract) -> Vocabulary:
@@ -77,7 +79,7 @@ def _keep_security_relevant(raw: pl.DataFrame, vocabulary: Vocabulary) -> pl.Dat
 
 def _treat(raw: pl.DataFrame, table: Contract, batch: Batch) -> pl.DataFrame:
     key = batch.keyring.current(table.key_purpose)
-    context = Context(key, batch.vocabulary, batch.visitor_keys)
+    context = Context(key, batch.vocabulary, batch.visitor_keys, batch.find_country)
     treated = treat_columns(raw, treatments(table, batch.source), context)
     derived = raw.select("event_date", "line_number").with_columns(key_id=pl.lit(key.id), file_id=pl.lit(batch.file_id))
     rows = pl.concat([treated, derived], how="horizontal")

@@ -11,6 +11,7 @@ from pipelines.control.deliveries import held_files
 from pipelines.control.keyring_source import open_keyring
 from pipelines.control.ledger import open_ledger
 from pipelines.errors import ConfigurationError, MissingKeyError, TokumeiError
+from pipelines.ingestion.country import open_country_database
 from pipelines.settings import Settings, prepare_home
 
 WITHOUT_NAMES = {"redact": "redacted whole", "keep": "kept with the names in it, as its contract says"}
@@ -32,6 +33,7 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         "contracts": _examine_contracts,
         "keys": _examine_keys,
         "ledger": _examine_ledger,
+        "countries": _examine_countries,
         "names in free text": _examine_names,
     }
     return tuple(_examine(subject, check, settings) for subject, check in checks.items())
@@ -72,6 +74,11 @@ def _examine_ledger(settings: Settings) -> str:
         listed = "; ".join(f"{source}/{name}: {reason}" for source, name, reason in held)
         raise ConfigurationError(f"{len(held)} files are held: {listed}", hint="mend them and run `tokumei ingest`")
     return "reachable, no file is held"
+
+
+def _examine_countries(settings: Settings) -> str:
+    database = open_country_database(settings.country_database)
+    return "unknown, for want of TOKUMEI_COUNTRY_DATABASE" if database is None else f"from {database.describe()}"
 
 
 def _examine_names(settings: Settings) -> str:

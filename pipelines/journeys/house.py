@@ -11,6 +11,7 @@ from anonymization.keyring import Keyring
 from pipelines.contracts.model import Catalogue, load_catalogue
 from pipelines.control.keyring_source import open_keyring
 from pipelines.control.ledger import open_ledger
+from pipelines.ingestion.country import CountryDatabase, open_country_database
 from pipelines.lake.layout import Lake, open_lake
 from pipelines.settings import Settings, prepare_home
 
@@ -24,6 +25,7 @@ class House:
     ledger: sa.Engine
     keyring: Keyring
     lake: Lake
+    country_database: CountryDatabase | None
 
     def now(self) -> datetime:
         """The moment in the service's time zone, whose date is the service's today."""
@@ -40,4 +42,5 @@ def open_house(settings: Settings) -> House:
         ledger=open_ledger(settings.control_url),
         keyring=keyring,
         lake=open_lake(settings.lake_uri),
+        country_database=open_country_database(settings.country_database),
     )

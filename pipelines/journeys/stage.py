@@ -96,7 +96,14 @@ def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
 
 def new_batch(house: House, contract: Contract, file_id: str, file_format: str) -> Batch:
     """What treating the lines of one file needs, under the keys of now."""
-    return Batch(contract.name, file_id, house.keyring, read_vocabulary(contract), file_format=file_format)
+    return Batch(
+        contract.name,
+        file_id,
+        house.keyring,
+        read_vocabulary(contract),
+        file_format=file_format,
+        find_country=house.country_database,
+    )
 
 
 def stage_chunks(

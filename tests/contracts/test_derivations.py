@@ -24,6 +24,7 @@ from pipelines.contracts.treatments import LAKE_TREATMENTS, USER_AGENT_PARTS
 
 CATALOGUE = load_catalogue(Path(__file__).parents[2] / "data_contracts")
 PAGE_VIEWS = CATALOGUE.get("lake", "page_views")
+HINTED_AGENT = ("user_agent", "ch_ua", "ch_ua_platform", "ch_ua_platform_version", "ch_ua_mobile")
 every_lake_table = pytest.mark.parametrize("table", CATALOGUE.layer("lake"), ids=lambda table: table.name)
 
 
@@ -52,6 +53,7 @@ def test_schema_of_page_views_keeps_the_contract_s_order_and_types():
         "os_major": (pl.Int32(), "INTEGER"),
         "device_class": (pl.String(), "VARCHAR"),
         "language": (pl.String(), "VARCHAR"),
+        "country": (pl.String(), "VARCHAR"),
         "bot_family": (pl.String(), "VARCHAR"),
         "file_id": (pl.String(), "VARCHAR"),
         "line_number": (pl.Int64(), "BIGINT"),
@@ -81,13 +83,14 @@ def test_treatments_of_page_views_say_input_kind_and_options_of_every_column_tha
         Treatment("referrer_source", "reduce_referrer", ("referrer",), {"part": "source"}),
         Treatment("utm_source", "keep_parameter", ("url",), {"name": "utm_source"}),
         Treatment("utm_medium", "keep_parameter", ("url",), {"name": "utm_medium"}),
-        Treatment("browser_family", "reduce_user_agent", ("user_agent",), {"part": "browser_family"}),
-        Treatment("browser_major", "reduce_user_agent", ("user_agent",), {"part": "browser_major"}),
-        Treatment("os_family", "reduce_user_agent", ("user_agent",), {"part": "os_family"}),
-        Treatment("os_major", "reduce_user_agent", ("user_agent",), {"part": "os_major"}),
-        Treatment("device_class", "reduce_user_agent", ("user_agent",), {"part": "device_class"}),
+        Treatment("browser_family", "reduce_user_agent", HINTED_AGENT, {"part": "browser_family"}),
+        Treatment("browser_major", "reduce_user_agent", HINTED_AGENT, {"part": "browser_major"}),
+        Treatment("os_family", "reduce_user_agent", HINTED_AGENT, {"part": "os_family"}),
+        Treatment("os_major", "reduce_user_agent", HINTED_AGENT, {"part": "os_major"}),
+        Treatment("device_class", "reduce_user_agent", HINTED_AGENT, {"part": "device_class"}),
         Treatment("language", "reduce_language", ("accept_language",)),
-        Treatment("bot_family", "reduce_user_agent", ("user_agent",), {"part": "bot_family"}),
+        Treatment("country", "locate_country", ("client_ip",)),
+        Treatment("bot_family", "reduce_user_agent", HINTED_AGENT, {"part": "bot_family"}),
     )
 
 
@@ -118,7 +121,7 @@ def test_expectations_of_page_views_follow_from_required_columns_limits_and_qual
     required = {f"{column.name}__nulls" for column in PAGE_VIEWS.columns if column.required}
     bounded = {f"{name}__range" for name in ("subject_bucket", "status_code", "response_bytes", "line_number")}
     listed = {f"{name}__valid_values" for name in ("method", "referrer_channel", "device_class")}
-    assert found.keys() == required | bounded | listed | {"_table__row_count"}
+    assert found.keys() == required | bounded | listed | {"country__pattern", "_table__row_count"}
     assert found["status_code__range"] == Expectation(
         id="status_code__range",
         column="status_code",

@@ -6,12 +6,12 @@ import polars as pl
 import pytest
 import yaml
 
-from anonymization.user_agent import reduce_user_agents
+from anonymization.client_hints import HINTS, reduce_agents
 from pipelines.contracts.model import load_catalogue
 from pipelines.ingestion.enrich import read_vocabulary
 
 CASES = [
-    pytest.param(case["agent"], case["reduced"], id=f"{section}-{number}")
+    pytest.param(case["agent"], case.get("hints", {}), case["reduced"], id=f"{section}-{number}")
     for section, cases in yaml.safe_load(Path(__file__).with_name("user_agents.yaml").read_text()).items()
     for number, case in enumerate(cases)
 ]
@@ -30,14 +30,14 @@ def describe(row: dict[str, object]) -> dict[str, object]:
     return {**parts, "device": row["device_class"], **bot}
 
 
-@pytest.mark.parametrize(("agent", "reduced"), CASES)
-def test_agent_is_reduced_as_the_golden_file_says(agent: str, reduced: dict[str, object]):
-    rows = reduce_user_agents(pl.Series([agent]), read_vocabulary(ACCESS).bots).to_dicts()
+@pytest.mark.parametrize(("agent", "hints", "reduced"), CASES)
+def test_agent_is_reduced_as_the_golden_file_says(agent: str, hints: dict[str, str], reduced: dict[str, object]):
+    frame = pl.DataFrame({"user_agent": [agent], **{name: [hints.get(name)] for name in HINTS}})
 
-    assert [describe(row) for row in rows] == [reduced]
+    assert [describe(row) for row in reduce_agents(frame, read_vocabulary(ACCESS).bots).to_dicts()] == [reduced]
 
 
 def test_golden_file_has_agents_of_every_kind_of_device():
-    devices = {case.values[1]["device"] for case in CASES}
+    devices = {case.values[2]["device"] for case in CASES}
 
     assert devices == {"desktop", "mobile", "tablet", "feature_phone", "bot", "unknown"}
