@@ -36,7 +36,7 @@ from pipelines import orchestration
     tags=["privacy"],
 )
 def audit_residue() -> None:
-    task(show_return_value_in_logs=False)(orchestration.audit_residue)()
+    task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(orchestration.audit_residue)()
 
 
 audit_residue()

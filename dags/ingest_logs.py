@@ -9,7 +9,8 @@ commit. Files are told apart by tokens here, since a name may hold an identifier
 **Publishes** the lake's Assets, which start `build_marts`. **Memory** is bounded by the slots of the pool `ingest`.
 
 **When `report_held_files` fails**, everything else was ingested. Its log says which limit each held file broke;
-`tokumei doctor` names the files. Mend the file or its contract: a file that changes in landing is taken at once.
+`tokumei doctor` names the files. Mend the file or its contract: a file that changes in landing is taken at once, an
+unchanged one by the hourly run.
 
 **When `ingest_accounts` or `ingest_batch` fails**, its one-line error says what to do. Nothing is half-written, and a
 batch takes only what still waits: clear the task to run it again, or let the next run do it.

@@ -57,9 +57,9 @@ def propagate_deletions() -> None:
     carried_out = task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(
         orchestration.carry_out_plan
     )(plan, approve.output)
-    certified = task(outlets=[orchestration.CERTIFICATES], show_return_value_in_logs=False)(
-        orchestration.certify_deletions
-    )(plan)
+    certified = task(
+        outlets=[orchestration.CERTIFICATES], pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False
+    )(orchestration.certify_deletions)(plan)
     accepted >> plan >> approve >> carried_out >> certified
 
 

@@ -14,43 +14,45 @@ from pipelines.settings import SOURCES, load_settings
 
 WATCHED_SOURCES = tuple(source for source in SOURCES if source != "requests")
 POLL_SECONDS = 2.0
+AGAIN_SECONDS = 90.0
 
-Look = frozenset[tuple[int, int, int, int]]  # device, inode, size and moment of change of each file; no name
+Seen = tuple[int, int, int, int]  # a file by its device, inode, size and moment of change: no name
 
 
 class LandingTrigger(BaseEventTrigger):
-    """Fires when files that were not there before have kept still from one look to the next; tells how many.
+    """Fires when files have kept still from one look to the next, and once more for those that stayed; tells how many.
 
-    A file that stays, because it is held, is told once. After a start of the triggerer everything there is new.
+    A file stays when it is held, or when ingestion could not tell yet whether somebody was still writing it.
     """
 
-    def __init__(self, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(self, poll_seconds: float = POLL_SECONDS, again_seconds: float = AGAIN_SECONDS) -> None:
         super().__init__()
         self.poll_seconds = poll_seconds
+        self.again_seconds = again_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        return f"{__name__}.{type(self).__name__}", {"poll_seconds": self.poll_seconds}
+        arguments = {"poll_seconds": self.poll_seconds, "again_seconds": self.again_seconds}
+        return f"{__name__}.{type(self).__name__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Endless; where landing is comes from the environment, so that no path is stored."""
-        landing = load_settings().landing
-        before: Look = frozenset()
-        told: Look = frozenset()
+        landing, looks = load_settings().landing, dict[Seen, int]()
+        telling = {1, round(self.again_seconds / self.poll_seconds)}
         while True:
-            now = await asyncio.to_thread(look_at, landing)
-            arrived = (now & before) - told
-            if arrived:
-                yield TriggerEvent({"file_count": len(arrived)})
-            told, before = (told | arrived) & now, now
+            seen = await asyncio.to_thread(look_at, landing)
+            looks = {file: looks.get(file, -1) + 1 for file in seen}
+            at_rest = sum(count in telling for count in looks.values())
+            if at_rest:
+                yield TriggerEvent({"file_count": at_rest})
             await asyncio.sleep(self.poll_seconds)
 
 
-def look_at(landing: Path) -> Look:
+def look_at(landing: Path) -> frozenset[Seen]:
     """Every finished file below the watched sources; one that is gone before it is looked at is left out."""
     return frozenset(seen for source in WATCHED_SOURCES for seen in _look_below(landing / source))
 
 
-def _look_below(directory: Path) -> Iterator[tuple[int, int, int, int]]:
+def _look_below(directory: Path) -> Iterator[Seen]:
     for parent, _, names in os.walk(directory):
         for name in names:
             if not name.startswith("."):

@@ -47,7 +47,8 @@ MART_ASSETS = [
 ]
 CERTIFICATES = Asset("deletion_certificates")
 
-# Their slots are in dags/pools.json: how many ingest at once, each within its memory, and one writer of the warehouse.
+# Their slots are in dags/pools.json: how many ingest at once, each within its memory; and one at a time who builds the
+# warehouse, moves or removes rows of the lake, or searches it: a row that moves during a search might not be found.
 INGEST_POOL = "ingest"
 WAREHOUSE_POOL = "warehouse_writer"
 

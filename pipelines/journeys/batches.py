@@ -6,7 +6,8 @@ A name in landing may hold an identifier. A token is keyed, so that it says noth
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pipelines.ingestion.sources import SourceFile
@@ -34,14 +35,20 @@ class Waiting:
 def list_batches(house: House) -> Waiting:
     """Batches of about BATCH_BYTES, at most MOST_BATCHES of them, each of consecutive files."""
     with record_step("list_batches", "landing") as step:
-        files = find_files(house, BATCHED_SOURCES)
-        sizes = [(name_token(house, file), file.path.stat().st_size) for file in files]
+        sizes = list(_measure_files(house))
         costs = [(token, size + FILE_BYTES) for token, size in sizes]
         # Any two neighbours cost more than one batch may, or they would be one.
         most = max(BATCH_BYTES, 2 * sum(cost for _, cost in costs) // (MOST_BATCHES - 1) + 1)
         waiting = Waiting(len(sizes), sum(size for _, size in sizes), split_batches(costs, most))
         step.count(files=waiting.file_count, bytes=waiting.byte_count, batches=len(waiting.batches))
     return waiting
+
+
+def _measure_files(house: House) -> Iterator[tuple[str, int]]:
+    """Token and size of each file that waits; one that another run takes away meanwhile waits no more."""
+    for file in find_files(house, BATCHED_SOURCES):
+        with suppress(FileNotFoundError):
+            yield name_token(house, file), file.path.stat().st_size
 
 
 def split_batches(costs: Iterable[tuple[str, int]], most: int) -> tuple[tuple[str, ...], ...]:

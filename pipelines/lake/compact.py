@@ -44,7 +44,7 @@ class Aim:
     before: date
     target_bytes: int
     few_files: int = 8
-    most_rows: int = 1_000_000
+    most_rows: int = 500_000
     spared: Collection[str] = ()
 
     def is_small(self, file: DataFile) -> bool:

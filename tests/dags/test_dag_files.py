@@ -59,10 +59,11 @@ def test_every_pool_is_declared_where_a_deployment_finds_it(bag):
     assert used - {"default_pool"} == declared
 
 
-def test_whoever_removes_files_that_a_build_reads_shares_its_pool(bag):
-    writers = {("build_marts", "build_marts"), ("propagate_deletions", "carry_out_plan")}
-    for dag_id, task_id in writers | {("enforce_retention", "enforce_retention")}:
-        assert bag.dags[dag_id].get_task(task_id).pool == "warehouse_writer"
+def test_nothing_moves_or_removes_rows_while_another_task_builds_from_them_or_searches_them(bag):
+    alone = {"build_marts", "carry_out_plan", "certify_deletions", "enforce_retention", "audit_residue"}
+    tasks = [task for dag in bag.dags.values() for task in dag.tasks]
+    assert {task.task_id for task in tasks if task.pool == "warehouse_writer"} == alone
+    assert json.loads((REPOSITORY / "dags" / "pools.json").read_text())["warehouse_writer"]["slots"] == 1
 
 
 def test_nothing_runs_in_the_past_and_nothing_runs_twice_at_once(bag):

@@ -23,7 +23,7 @@ def landing(home: Path) -> Path:
     return settings.landing
 
 
-async def hear(*steps: Callable[[], object]) -> list[dict[str, int]]:
+async def hear(*steps: Callable[[], object], again_seconds: float = 90) -> list[dict[str, int]]:
     """What a watcher told until nothing more came, while these steps were taken one after another."""
     from pipelines.landing_trigger import LandingTrigger
 
@@ -31,7 +31,7 @@ async def hear(*steps: Callable[[], object]) -> list[dict[str, int]]:
 
     async def listen() -> None:
         nonlocal heard
-        async for event in LandingTrigger(POLL_SECONDS).run():
+        async for event in LandingTrigger(POLL_SECONDS, again_seconds).run():
             heard += [event.payload]
 
     listening = asyncio.create_task(listen())
@@ -58,6 +58,11 @@ def test_held_file_is_told_again_only_when_it_changes(landing: Path):
     assert asyncio.run(hear(*steps)) == [{"file_count": 1}] * 2
 
 
+def test_file_that_stays_is_told_once_more(landing: Path):
+    steps = [write(landing, "stays.log"), lambda: None, lambda: None]
+    assert asyncio.run(hear(*steps, again_seconds=6 * POLL_SECONDS)) == [{"file_count": 1}] * 2
+
+
 def test_hidden_files_requests_and_a_landing_that_is_gone_are_nothing(landing: Path):
     (landing / "requests" / "mine.jsonl").write_text("{}")
     assert asyncio.run(hear(write(landing, ".half.log"))) == []
@@ -81,4 +86,4 @@ def test_what_airflow_stores_of_the_watcher_names_no_place(landing: Path):
 
     place, arguments = LandingTrigger().serialize()
     assert place == "pipelines.landing_trigger.LandingTrigger"
-    assert json.dumps(arguments) == '{"poll_seconds": 2.0}'
+    assert json.dumps(arguments) == '{"poll_seconds": 2.0, "again_seconds": 90.0}'

@@ -51,6 +51,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[
     planted = tuple(read_identifiers(plant))
     held = settings.landing / "access" / "edge-unusable.log"
     held.write_text("\n".join(f"bad {' '.join(planted[n::UNUSABLE_LINES])}" for n in range(UNUSABLE_LINES)) + "\n")
+    held.chmod(0o600)
     config = configure(replace(settings, canaries=str(plant)))
     since = datetime.now(UTC)
     with EmbeddedAirflow(config) as airflow:

@@ -40,7 +40,7 @@ def land(house: House, name: str, byte_count: int = 0) -> None:
 def test_one_huge_file_has_a_batch_of_its_own_and_thousands_of_small_ones_share_some(house: House):
     for number in range(THOUSANDS):
         land(house, f"{number:04}.log", number)
-    land(house, "1500-huge.log", 20 * BATCH_BYTES)
+    land(house, "1500-huge.log", 8 * BATCH_BYTES)
     waiting = list_batches(house)
     sizes = sorted(len(batch) for batch in waiting.batches)
     assert (waiting.file_count, sum(sizes)) == (THOUSANDS + 1, THOUSANDS + 1)
