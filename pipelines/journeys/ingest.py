@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,7 +134,7 @@ def _take_in(house: House, file: SourceFile, digest: str, known: Iterable[Delive
         file.path.stat()
         return _describe(house, file, digest, "duplicate", LineCounts(read=earlier, duplicate=earlier))
     try:
-        stage = stage_and_commit(house, file.source, digest, lambda current: stage_safely(current, file, digest))
+        stage = _stage_and_commit(house, file, digest)
     except DataQualityError as error:
         return replace(_describe(house, file, digest, "held", LineCounts()), reason=f"no line of it is stored; {error}")
     delivery = _describe(house, file, digest, "committed", stage.counts)
@@ -146,18 +146,17 @@ def _describe(house: House, file: SourceFile, digest: str, state: str, counts: L
     return Delivery(digest, file.source, file.name, state, now, now.date(), counts)
 
 
-def stage_and_commit(house: House, source: str, digest: str, make_stage: Callable[[House], Stage]) -> Stage:
+def _stage_and_commit(house: House, file: SourceFile, digest: str) -> Stage:
     """Stage under the tombstones and keys of now; when these changed meanwhile, stage again.
 
     Otherwise who just left would be stored, or rows under a key that was destroyed, which no deletion could find.
-    digest: names the batch, which no table takes twice.
     """
     for _ in range(RESTAGE_ATTEMPTS):
         current = renew_keyring(house)
-        stage = make_stage(current)
+        stage = stage_safely(current, file, digest)
         with hold_keys(current) as keys_are_live:
             if keys_are_live and stage.suppression_version == suppression_version(house.ledger):
-                commit_stage(current, stage, source, digest)
+                commit_stage(current, stage, file.source, digest)
                 return stage
         discard_stage(stage)
     raise StorageBusyError(

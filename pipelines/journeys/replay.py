@@ -15,13 +15,15 @@ import polars as pl
 from anonymization.keyring import Key
 from pipelines.control.deliveries import Delivery, LineCounts, record_delivery
 from pipelines.control.quarantine_keys import read_quarantine_keys
-from pipelines.errors import DataQualityError
+from pipelines.control.subjects import suppression_version
+from pipelines.errors import DataQualityError, StorageBusyError
 from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.parse import ParsedLines
 from pipelines.ingestion.quarantine import PLACE, QUARANTINE, open_lines, parse_opened
 from pipelines.journeys.house import House
-from pipelines.journeys.ingest import stage_and_commit
-from pipelines.journeys.stage import Stage, guard_staging, new_batch, stage_chunks
+from pipelines.journeys.ingest import RESTAGE_ATTEMPTS
+from pipelines.journeys.keys import hold_keys, renew_keyring
+from pipelines.journeys.stage import Stage, commit_stage, discard_stage, guard_staging, new_batch, stage_chunks
 from pipelines.lake.layout import read_files
 from pipelines.lake.purge import purge_table
 from pipelines.lake.replace import replace_rows
@@ -87,7 +89,7 @@ def _take_in(house: House, source: str, replay_id: str) -> Delivery:
     """One claim through the spine; held when a gate refuses it, and then tried again by the next replay."""
     name, now = f"{REPLAY}-{replay_id[:8]}", house.now()
     try:
-        stage = stage_and_commit(house, source, replay_id, lambda current: _stage_claim(current, source, replay_id))
+        stage = _stage_and_commit(house, source, replay_id)
     except DataQualityError as error:
         return Delivery(replay_id, source, name, "held", now, now.date(), LineCounts(), reason=str(error))
     dates = tuple(sorted(stage.dates))
@@ -96,6 +98,19 @@ def _take_in(house: House, source: str, replay_id: str) -> Delivery:
     contract = house.catalogue.get("lake", QUARANTINE)
     replace_rows(house.lake, contract, partial(_let_go, replay_id=replay_id), batch=REPLAY)
     return delivery
+
+
+def _stage_and_commit(house: House, source: str, replay_id: str) -> Stage:
+    """Stage under the tombstones and keys of now, as ingestion does; again when these changed meanwhile."""
+    for _ in range(RESTAGE_ATTEMPTS):
+        current = renew_keyring(house)
+        stage = _stage_claim(current, source, replay_id)
+        with hold_keys(current) as keys_are_live:
+            if keys_are_live and stage.suppression_version == suppression_version(house.ledger):
+                commit_stage(current, stage, source, replay_id)
+                return stage
+        discard_stage(stage)
+    raise StorageBusyError("tombstones or keys changed during every attempt", hint="run the replay again")
 
 
 def _stage_claim(house: House, source: str, replay_id: str) -> Stage:

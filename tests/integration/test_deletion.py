@@ -137,6 +137,7 @@ def test_certificate_counts_each_request_for_itself(finished):
         "lake.device_events": ("erased", 2),
         "lake.identity_links": ("erased", 9),
         "lake.page_views": ("erased", 5),
+        "lake.quarantined_lines": ("absent", 0),
         "lake.rejected_lines": ("exempt", 0),
         "lake.searches": ("exempt", 0),
         "lake.security_events": ("erased", 1),

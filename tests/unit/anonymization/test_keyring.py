@@ -19,7 +19,9 @@ from anonymization.keyring import (
     new_keyring,
     parse_keyring,
     seal,
+    seal_under,
     unseal,
+    unseal_under,
 )
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -126,6 +128,26 @@ def test_a_day_has_one_visitor_key_which_lives_until_it_is_destroyed():
     assert keyring.with_days(days, NOW) == keyring
     assert keyring.of_days(days) == {day: keyring.keys[day == DAY] for day in days}
     assert parse_keyring(dump_keyring(keyring)) == keyring
+
+
+def test_days_of_one_purpose_end_no_day_of_another():
+    keyring = Keyring(()).with_days([DAY], NOW).with_days([DAY], NOW, "quarantine")
+
+    assert [key.id for key in keyring.keys] == ["visitor-20261122", "quarantine-20261122"]
+    assert keyring.of_days([DAY], "quarantine") == {DAY: keyring.keys[1]}
+    assert keyring.without_days_before(DAY + timedelta(days=1), "quarantine").keys == keyring.keys[:1]
+
+
+def test_what_is_sealed_under_a_key_opens_under_it_and_in_its_place_only(keyring: Keyring):
+    first, second = keyring.keys[:2]
+    sealed = seal_under(first, b"line", b"here")
+
+    assert b"line" not in sealed
+    assert unseal_under(first, sealed, b"here") == b"line"
+    assert unseal_under(first, sealed, b"there") is None
+    assert unseal_under(second, sealed, b"here") is None
+    assert unseal_under(first, sealed[:-1], b"here") is None
+    assert unseal_under(first, b"", b"here") is None
 
 
 def test_destroyed_visitor_key_is_never_made_again():
