@@ -32,6 +32,8 @@ class Reason(StrEnum):
     LINE_TOO_LONG = "line_too_long"
     MALFORMED_LINE = "malformed_line"
     MALFORMED_REQUEST = "malformed_request"
+    UNBALANCED_QUOTES = "unbalanced_quotes"
+    WRONG_FIELD_COUNT = "wrong_field_count"
     MALFORMED_JSON = "malformed_json"
     NOT_AN_OBJECT = "not_an_object"
     IMPOSSIBLE_TIME = "impossible_time"

@@ -185,7 +185,7 @@ REFUSALS = [
     (PAGE_VIEWS, promise(buckets=ABSENT), "buckets", "is required beside bucketOf"),
     (PAGE_VIEWS, promise(feeds="ledger"), "feeds", "is a property of sources"),
     (ACCESS, promise(feeds="lake"), "feeds", "must be one of ledger"),
-    (ACCESS, promise(formats=ABSENT), "formats", "must be a mapping"),
+    (ACCESS, promise(formats=ABSENT), "formats", "must be a list"),
     (USAGE, promise(inputs=ABSENT), "inputs", "must be a list of names"),
     (PAGE_VIEWS, repeat_property, "policyClause", "is given twice as a custom property"),
     (PAGE_VIEWS, repeat_property_of_column, "route/treatment", "is given twice as a custom property"),
