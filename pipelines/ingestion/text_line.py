@@ -118,6 +118,8 @@ def _read_words(splits: Splits, segment: Segment, text: pl.Series, separator: st
     place = 0
     for word in segment.words:
         own = pieces[place : place + word.piece_count]
+        if word.piece_count > 1:
+            splits.conditions += [part != "" for part in own]
         piece = own[0] if len(own) == 1 else pl.select(pl.concat_str(own, separator=separator)).to_series()
         _read_word(splits, word, piece, may_be_empty=segment.is_quoted)
         place += word.piece_count
