@@ -37,7 +37,9 @@ ANY_KIND: Mapping[str, Shape] = {
     "kind": KINDS,
     "keys": COLUMN_NAMES,
     "values": COLUMN_NAMES,
-    "timezone": Shape("the name of a time zone", lambda value: value in zoneinfo.available_timezones()),
+    "timezone": Shape(
+        "the name of a time zone", lambda value: isinstance(value, str) and value in zoneinfo.available_timezones()
+    ),
 }
 OF_KIND: Mapping[str, Mapping[str, Shape]] = {
     "text": {"layout": TEXT, "openEnded": FLAG},
@@ -83,12 +85,11 @@ def _check_declaration(declared: object, columns: Columns) -> Iterator[str]:
         return
     kind = str(declared["kind"])
     shapes = {**ANY_KIND, **OF_KIND[kind]}
-    yield from (f"{kind} takes no {name}" for name in declared if name not in shapes)
-    yield from (f"{kind} lacks {name}" for name in ("files", *REQUIRED[kind]) if name not in declared)
+    broken = [f"{kind} takes no {name}" for name in declared if name not in shapes]
+    broken += [f"{kind} lacks {name}" for name in ("files", *REQUIRED[kind]) if name not in declared]
     wrong = [name for name, shape in shapes.items() if name in declared and not shape.fits(declared[name])]
-    yield from (f"{name} must be {shapes[name].words}" for name in wrong)
-    if not wrong and all(name in declared for name in ("files", *REQUIRED[kind])):
-        yield from _check_mapping(declared, columns)
+    broken += [f"{name} must be {shapes[name].words}" for name in wrong]
+    yield from broken or _check_mapping(declared, columns)
 
 
 def _check_mapping(declared: Mapping[str, Any], columns: Columns) -> Iterator[str]:
