@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.contracts.format_lint import NETWORKS, check_formats, check_proxies
 from pipelines.contracts.limits import check_column_rules, check_limits, check_table_rules
 from pipelines.contracts.shapes import (
     ANCHORED_PATTERN,
@@ -76,7 +77,8 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "peopleColumn": TEXT,
     "feeds": one_of("ledger"),
     "quarantine": mapping_of(days=whole_number(1, 31)),
-    "formats": Shape("a mapping", lambda value: isinstance(value, dict)),
+    "formats": Shape("a list", lambda value: isinstance(value, list)),
+    "trustedProxies": NETWORKS,
     "maximumRejectPercent": Shape("a number from 0 to 100", lambda value: NUMBER.fits(value) and 0 <= value <= 100),
     "internalHosts": NAMES,
     "routes": records(pattern=TEXT, route=TEXT, group=TEXT, page=FLAG),
@@ -162,6 +164,9 @@ def _check_table(table: Mapping[str, Any], layer: str) -> Iterator[Finding]:
     sound = {name: value for name, value in found.items() if name not in shapes or shapes[name].fits(value)}
     yield from _check_deletion(sound)
     yield from _check_references(sound, frozenset(columns))
+    if "formats" in sound:
+        yield from check_formats(sound["formats"], table["properties"])
+    yield from check_proxies(sound, columns)
     for name in ("feeds", "quarantine"):
         if name in sound and layer != "sources":
             yield name, "is a property of sources"

@@ -1,56 +1,50 @@
-"""JSON lines of any source: the contract says which key becomes which column and of what type."""
+"""JSON lines of any source: the declaration says which key becomes which column, the contract of what type."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
 import polars as pl
 
 from pipelines.contracts.derive import polars_schema
-from pipelines.contracts.model import Column, Contract
+from pipelines.contracts.formats import REQUEST, REQUEST_COLUMNS, Field, Format
+from pipelines.contracts.model import Contract
+from pipelines.ingestion.json_values import UnusableValueError, find_converter, split_request
 from pipelines.ingestion.reject import Reason
+from pipelines.ingestion.values import ABSENT
 
-LEAP_SECOND = re.compile(r"(T[0-9]{2}:[0-9]{2}):60")
+Values = Mapping[str, object]
+Find = Callable[[Values], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """How one column is read from a JSON object. limits: minimum and maximum, either or none."""
+class Reading:
+    """How one column is read from an object. find: its value, or None; limits: minimum, maximum, or neither."""
 
-    name: str
     required: bool
+    find: Find
     convert: Callable[[object], object]
     limits: Mapping[str, Any] = field(hash=False)
 
 
-class UnusableValueError(Exception):
-    """A value that its column cannot hold; carries the reason, never the value."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.value)
-        self.reason = reason
-
-
-def parse_json_lines(texts: pl.Series, contract: Contract) -> tuple[pl.DataFrame, pl.Series, int]:
+def read_json_lines(texts: pl.Series, declared: Format, contract: Contract) -> tuple[pl.DataFrame, pl.Series, int]:
     """A source's columns of every line, a reason where a line cannot be used (else null), and undeclared fields.
 
-    Columns and reasons are aligned with the lines. A field that the contract does not declare is dropped and counted.
+    Columns and reasons are aligned with the lines. A field that no column is read from is dropped and counted.
     """
-    fields = [_describe_field(column) for column in contract.columns]
-    declared = {column.physical_name for column in contract.columns}
+    readings = _plan_readings(declared, contract)
+    expected = {name for each in declared.fields for key in each.keys for name in (key, key.partition(".")[0])}
     rows: list[Sequence[object]] = []
     reasons: list[str | None] = []
-    unusable, undeclared_count = (None,) * len(fields), 0
+    unusable, undeclared_count = (None,) * len(readings), 0
     for text in texts.to_list():
         try:
             found = _read_object(text)
-            rows.append([_read_field(found, each) for each in fields])
-            undeclared_count += 0 if declared.issuperset(found) else len(found.keys() - declared)
+            rows.append([_read_column(found, each) for each in readings])
+            undeclared_count += 0 if expected.issuperset(found) else len(found.keys() - expected)
             reasons.append(None)
         except UnusableValueError as error:
             rows.append(unusable)
@@ -59,11 +53,7 @@ def parse_json_lines(texts: pl.Series, contract: Contract) -> tuple[pl.DataFrame
     return frame, pl.Series("reason", reasons, dtype=pl.String), undeclared_count
 
 
-def _describe_field(column: Column) -> Field:
-    return Field(column.physical_name, column.required, CONVERTERS[column.physical_type], column.limits)
-
-
-def _read_object(text: str) -> Mapping[str, object]:
+def _read_object(text: str) -> Values:
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -73,76 +63,69 @@ def _read_object(text: str) -> Mapping[str, object]:
     return found
 
 
-def _read_field(found: Mapping[str, object], wanted: Field) -> object:
-    value = found.get(wanted.name)
+def _plan_readings(declared: Format, contract: Contract) -> list[Reading]:
+    """One reading for each column of the contract, in its order."""
+    fields = {field.column: field for field in declared.fields}
+    return [
+        Reading(
+            column.required,
+            _find_field(column.name, fields, declared),
+            find_converter(column, fields.get(column.name), declared),
+            column.limits,
+        )
+        for column in contract.columns
+    ]
+
+
+def _find_field(name: str, fields: Mapping[str, Field], declared: Format) -> Find:
+    if name not in fields and REQUEST in fields and name in REQUEST_COLUMNS:
+        find_request, place = _find_path(fields[REQUEST].keys[0]), REQUEST_COLUMNS.index(name)
+        return lambda found: split_request(find_request(found))[place]
+    keys = fields[name].keys
+    find = _find_joined(keys, "?" if name == "url" else "T") if len(keys) == 2 else _find_path(keys[0])
+    if not declared.all_text:
+        return find
+    return lambda found: None if (value := find(found)) == ABSENT else value
+
+
+def _find_path(path: str) -> Find:
+    """The value under a key, or below nested objects where the key is a path with dots and no key is named so."""
+    if "." not in path:
+        return lambda found: found.get(path)
+    *steps, last = path.split(".")
+
+    def walk(found: Values) -> object:
+        if path in found:
+            return found[path]
+        inner: object = found
+        for step in steps:
+            inner = inner.get(step) if isinstance(inner, Mapping) else None
+        return inner.get(last) if isinstance(inner, Mapping) else None
+
+    return walk
+
+
+def _find_joined(keys: Sequence[str], separator: str) -> Find:
+    """Two texts as one; only the first where the second is nothing."""
+    find_first, find_second = map(_find_path, keys)
+
+    def join(found: Values) -> object:
+        first, second = find_first(found), find_second(found)
+        if second in (None, "", ABSENT):
+            return first
+        return f"{first}{separator}{second}" if isinstance(first, str) and isinstance(second, str) else second
+
+    return join
+
+
+def _read_column(found: Values, wanted: Reading) -> object:
+    value = wanted.find(found)
     if value is None or value == "":
         if wanted.required:
             raise UnusableValueError(Reason.MISSING_FIELD)
         return None
-    converted = wanted.convert(value)
+    converted: Any = wanted.convert(value)
     limits = wanted.limits
     if limits and not limits.get("minimum", converted) <= converted <= limits.get("maximum", converted):
         raise UnusableValueError(Reason.OUT_OF_RANGE)
     return converted
-
-
-def _text(value: object) -> object:
-    if not isinstance(value, str):
-        raise UnusableValueError(Reason.WRONG_TYPE)
-    return value
-
-
-def _integer(value: object) -> object:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UnusableValueError(Reason.WRONG_TYPE)
-    if not -(2**31) <= value < 2**31:
-        raise UnusableValueError(Reason.OUT_OF_RANGE)
-    return value
-
-
-def _big_integer(value: object) -> object:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UnusableValueError(Reason.WRONG_TYPE)
-    if not -(2**63) <= value < 2**63:
-        raise UnusableValueError(Reason.OUT_OF_RANGE)
-    return value
-
-
-def _boolean(value: object) -> object:
-    if not isinstance(value, bool):
-        raise UnusableValueError(Reason.WRONG_TYPE)
-    return value
-
-
-def _moment(value: object) -> object:
-    """A time with its offset, in UTC; one without is refused, since nobody can tell which moment it means."""
-    text = str(_text(value))
-    try:
-        moment = _leap_second(text) if ":60" in text else datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise UnusableValueError(Reason.IMPOSSIBLE_TIME)
-
-
-def _leap_second(text: str) -> datetime:
-    """23:59:60 is the second before midnight's; clocks that do not know it call it midnight, and so do we."""
-    return datetime.fromisoformat(LEAP_SECOND.sub(r"\1:59", text)) + timedelta(seconds=1)
-
-
-def _day(value: object) -> object:
-    try:
-        return date.fromisoformat(str(_text(value)))
-    except ValueError:
-        raise UnusableValueError(Reason.IMPOSSIBLE_DATE) from None
-
-
-CONVERTERS: Mapping[str, Callable[[object], object]] = {
-    "string": _text,
-    "int32": _integer,
-    "int64": _big_integer,
-    "boolean": _boolean,
-    "timestamp": _moment,
-    "date": _day,
-}

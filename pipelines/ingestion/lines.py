@@ -66,12 +66,13 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _split_carefully(data: bytes) -> Lines:
-    inspected = [_inspect(line.removesuffix(b"\r")) for line in data.removesuffix(b"\n").split(b"\n")]
+    inspected = [inspect_line(line.removesuffix(b"\r")) for line in data.removesuffix(b"\n").split(b"\n")]
     texts = pl.Series("line", [text for text, _ in inspected], dtype=pl.String)
     return Lines(texts, {index: reason for index, (_, reason) in enumerate(inspected) if reason})
 
 
-def _inspect(line: bytes) -> tuple[str, Reason | None]:
+def inspect_line(line: bytes) -> tuple[str, Reason | None]:
+    """A line's text, or an empty text and why it cannot be used."""
     if not line:
         return "", Reason.EMPTY_LINE
     if b"\x00" in line:

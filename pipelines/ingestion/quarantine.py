@@ -11,6 +11,7 @@ import polars as pl
 
 from anonymization.keyring import Key, seal_under, unseal_under
 from pipelines.contracts.derive import polars_schema
+from pipelines.contracts.formats import get_format
 from pipelines.contracts.model import Contract
 from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.lines import BYTE_ORDER_MARK
@@ -50,14 +51,18 @@ def open_lines(rows: pl.DataFrame, keys: Mapping[str, Key]) -> pl.DataFrame:
 def parse_opened(opened: pl.DataFrame, contract: Contract, timezone: str) -> Iterator[tuple[str, str, ParsedLines]]:
     """File id, format and parsed lines of each file that opened lines of one source came from.
 
-    Each line is parsed by the contract as it is now, and keeps the number that it had in its file.
+    Each line is parsed by the contract as it is now, and keeps the number that it had in its file. Those of a format
+    that the contract no longer declares are left alone.
     """
     for (file_id, file_format), lines in opened.sort("line_number").group_by(
         "file_id", "file_format", maintain_order=True
     ):
+        declared = get_format(contract, str(file_format))
+        if declared is None:
+            continue
         data = LINE_END.join(_bare_line(row) for row in lines.iter_rows(named=True))
         # Not at the beginning of a file: a byte order mark there was taken off its own line already.
-        parsed = parse_chunk(Chunk(data, first_line=0, byte_offset=1), str(file_format), contract, timezone)
+        parsed = parse_chunk(Chunk(data, first_line=0, byte_offset=1), declared, contract, timezone)
         yield str(file_id), str(file_format), _renumber(parsed, lines["line_number"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -62,11 +62,19 @@ class Decompressed:
         self._raw.close()
 
 
-def read_chunks(path: Path, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
+def find_line_end(data: bytes | bytearray) -> int:
+    """Where the last whole line ends; 0 where there is none."""
+    return data.rfind(LINE_END) + 1
+
+
+def read_chunks(
+    path: Path, chunk_bytes: int = CHUNK_BYTES, find_end: Callable[[bytes | bytearray], int] = find_line_end
+) -> Iterator[Chunk]:
     """Line-aligned chunks of at least chunk_bytes, in order; a file without content gives none.
 
-    A file that is cut off gives its whole lines, and last what came of the next one. DataQualityError for a line beyond
-    LONGEST_LINE_BYTES, and at the end for content that its own checksum denies, since any line of it may be wrong.
+    find_end: where a chunk may end, for records that hold line ends. A file that is cut off gives its whole lines, and
+    last what came of the next one. DataQualityError for a line beyond LONGEST_LINE_BYTES, and at the end for content
+    that its own checksum denies, since any line of it may be wrong.
     """
     pending, line, offset = bytearray(), 1, 0
     with Decompressed(path) as stream:
@@ -74,7 +82,7 @@ def read_chunks(path: Path, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
             pending += block
             if len(pending) < chunk_bytes:
                 continue
-            end = pending.rfind(LINE_END) + 1
+            end = find_end(pending)
             if end:
                 data = bytes(pending[:end])
                 del pending[:end]

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     FILE_CUT_OFF = "file_cut_off"
     MALFORMED_LINE = "malformed_line"
     MALFORMED_REQUEST = "malformed_request"
+    UNBALANCED_QUOTES = "unbalanced_quotes"
+    WRONG_FIELD_COUNT = "wrong_field_count"
     MALFORMED_JSON = "malformed_json"
     NOT_AN_OBJECT = "not_an_object"
     IMPOSSIBLE_TIME = "impossible_time"

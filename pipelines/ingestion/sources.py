@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.contracts.formats import Format, find_format
 from pipelines.contracts.model import Catalogue, Contract
 from pipelines.errors import ConfigurationError
 from pipelines.ingestion.readers import LINE_END, Decompressed
 
-COMPRESSION_SUFFIXES = (".gz",)
 FILE_ID_DIGITS = 16
-UNKNOWN_FORMAT = "unknown"
+UNKNOWN_FORMAT = None
 DAMAGED = b"\x00damaged"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file in landing. name: its path below landing/<source>; format: combined, json_lines, or unknown.
+    """One file in landing. name: its path below landing/<source>; format: how it is written, None when unknown.
 
     accepts_rejects: a person decided that what can be read of it is taken in, however little that is.
     """
@@ -27,7 +27,7 @@ class SourceFile:
     source: str
     name: str
     path: Path
-    format: str
+    format: Format | None
     accepts_rejects: bool = False
 
 
@@ -42,13 +42,9 @@ def find_source_files(landing: Path, catalogue: Catalogue, sources: Sequence[str
 
 
 def describe_file(path: Path, landing: Path, contract: Contract) -> SourceFile:
-    """How a file is read, by its name without compression suffixes, as the source's contract says."""
-    name = path.name
-    for suffix in COMPRESSION_SUFFIXES:
-        name = name.removesuffix(suffix)
-    formats = contract.properties["formats"]
+    """How a file is read, as the source's contract says of its name."""
     place = path.relative_to(landing / contract.name).as_posix()
-    return SourceFile(contract.name, place, path, formats.get(Path(name).suffix, UNKNOWN_FORMAT))
+    return SourceFile(contract.name, place, path, find_format(contract, place))
 
 
 def locate_path(path: Path, landing: Path, catalogue: Catalogue) -> SourceFile:

@@ -88,7 +88,7 @@ def describe_error(error: BaseException) -> str:
 def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
     contract = house.catalogue.get("sources", file.source)
     require_usable(file)
-    batch = new_batch(house, contract, digest[:FILE_ID_DIGITS], file.format)
+    batch = new_batch(house, contract, digest[:FILE_ID_DIGITS], file.format.files if file.format else "")
     chunks = ((batch, parsed) for parsed in parse_file(file, contract, house.settings.timezone))
     reject_tables = ("rejected_lines", QUARANTINE) if "quarantine" in contract.properties else ("rejected_lines",)
     return stage_chunks(house, contract, chunks, reject_tables, accepts_rejects=file.accepts_rejects)

@@ -193,7 +193,7 @@ REFUSALS = [
     (PAGE_VIEWS, promise(buckets=ABSENT), "buckets", "is required beside bucketOf"),
     (PAGE_VIEWS, promise(feeds="ledger"), "feeds", "is a property of sources"),
     (ACCESS, promise(feeds="lake"), "feeds", "must be one of ledger"),
-    (ACCESS, promise(formats=ABSENT), "formats", "must be a mapping"),
+    (ACCESS, promise(formats=ABSENT), "formats", "must be a list"),
     (USAGE, promise(inputs=ABSENT), "inputs", "must be a list of names"),
     (USAGE, promise(reach={"before": 1}), "reach", "must be a mapping of before, after"),
     (PAGE_VIEWS, repeat_property, "policyClause", "is given twice as a custom property"),

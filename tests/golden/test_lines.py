@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.contracts.formats import find_format
 from pipelines.contracts.model import load_catalogue
 from pipelines.ingestion.parse import parse_chunk
 from pipelines.ingestion.readers import Chunk
 from pipelines.settings import REPOSITORY
 
 ACCESS = load_catalogue(REPOSITORY / "data_contracts").get("sources", "access")
+FORMATS = {"combined": find_format(ACCESS, "a.log"), "json_lines": find_format(ACCESS, "a.jsonl")}
 GOLDEN = yaml.safe_load((Path(__file__).parent / "lines.yaml").read_text(encoding="utf-8"))
 CASES = [(file_format, case) for file_format, cases in GOLDEN.items() for case in cases]
 ACCEPTED = [pytest.param(each, case, id=f"{each}: {case['name']}") for each, case in CASES if "columns" in case]
@@ -24,7 +26,7 @@ def read_content(case) -> bytes:
 
 
 def parse(file_format, content):
-    return parse_chunk(Chunk(content, first_line=1, byte_offset=0), file_format, ACCESS, "Asia/Tokyo")
+    return parse_chunk(Chunk(content, first_line=1, byte_offset=0), FORMATS[file_format], ACCESS, "Asia/Tokyo")
 
 
 def write_plainly(value):

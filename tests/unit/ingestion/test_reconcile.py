@@ -17,7 +17,7 @@ from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.readers import Chunk
 from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_usable
 from pipelines.ingestion.reject import Reason, describe_rejects
-from pipelines.ingestion.sources import SourceFile
+from pipelines.ingestion.sources import UNKNOWN_FORMAT, SourceFile
 from pipelines.settings import REPOSITORY
 
 CATALOGUE = load_catalogue(REPOSITORY / "data_contracts")
@@ -62,7 +62,7 @@ def test_nothing_read_is_no_failure():
 
 def test_file_of_unknown_format_is_held():
     with pytest.raises(DataQualityError, match="suffix is not one that its contract reads"):
-        require_usable(SourceFile("access", "x.csv", Path("x.csv"), "unknown"))
+        require_usable(SourceFile("access", "x.csv", Path("x.csv"), UNKNOWN_FORMAT))
 
 
 def test_rejected_line_keeps_position_but_not_address():

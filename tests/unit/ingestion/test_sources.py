@@ -6,7 +6,7 @@ import pytest
 
 from pipelines.contracts.model import load_catalogue
 from pipelines.errors import ConfigurationError
-from pipelines.ingestion.sources import digest_content, find_source_files, locate_path
+from pipelines.ingestion.sources import UNKNOWN_FORMAT, digest_content, find_source_files, locate_path
 from pipelines.settings import REPOSITORY
 
 CATALOGUE = load_catalogue(REPOSITORY / "data_contracts")
@@ -23,17 +23,17 @@ def landing(tmp_path):
 
 def test_files_are_found_in_the_order_of_sources_and_then_of_names(landing):
     found = find_source_files(landing, CATALOGUE, ("surveys", "access", "devices"))
-    assert [(file.source, file.name, file.format) for file in found] == [
-        ("surveys", "s.jsonl", "json_lines"),
-        ("access", "a.log", "combined"),
-        ("access", "b.log.gz", "combined"),
-        ("access", "host1/a.jsonl", "json_lines"),
+    assert [(file.source, file.name, file.format.files) for file in found] == [
+        ("surveys", "s.jsonl", "*.jsonl"),
+        ("access", "a.log", "*.log"),
+        ("access", "b.log.gz", "*.log"),
+        ("access", "host1/a.jsonl", "*.jsonl"),
     ]
 
 
 @pytest.mark.parametrize("name", ["x.txt", "x", "x.log.bz2", "x.csv.gz"])
 def test_suffix_that_the_contract_does_not_read_has_no_format(landing, name):
-    assert locate_path(landing / "access" / name, landing, CATALOGUE).format == "unknown"
+    assert locate_path(landing / "access" / name, landing, CATALOGUE).format is UNKNOWN_FORMAT
 
 
 def test_path_is_located_whether_its_file_is_there_or_not(landing):

@@ -1,0 +1,120 @@
+"""Texts to the values of a source's columns, whole columns at once, with a reason wherever a text is no such value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import unquote
+
+import polars as pl
+
+from pipelines.contracts.derive import POLARS_TYPES
+from pipelines.contracts.formats import REQUEST, REQUEST_COLUMNS, Field
+from pipelines.contracts.model import Column, Contract
+from pipelines.ingestion.moments import PARTS_OF_SECOND, map_distinct, read_moments
+from pipelines.ingestion.reject import Reason
+
+ABSENT = "-"
+# HTTP separates by single spaces; everything else between the two belongs to the URL.
+REQUEST_LINE = r"^([A-Za-z]{1,20}) ([^ ]+) HTTP/[0-9](?:\.[0-9])?$"
+USUAL_METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH")
+USUAL_PROTOCOLS = ("HTTP/1.1", "HTTP/2.0", "HTTP/1.0", "HTTP/3.0", "HTTP/2", "HTTP/3")
+TRUE, TRUTH = r"^(?i:true|1)$", r"^(?i:true|false|1|0)$"
+WHOLE_NUMBER, NUMBER = r"^-?[0-9]+$", r"^-?[0-9]+(?:\.[0-9]+)?$"
+FORMS = {"boolean": TRUTH, "float64": NUMBER, "int16": WHOLE_NUMBER, "int32": WHOLE_NUMBER, "int64": WHOLE_NUMBER}
+IMPOSSIBLE = {"timestamp": Reason.IMPOSSIBLE_TIME, "date": Reason.IMPOSSIBLE_DATE}
+
+Defect = tuple[pl.Series, Reason]
+
+
+def read_values(
+    texts: pl.DataFrame, fields: Mapping[str, Field], contract: Contract, timezone: str | None, unreadable: Reason
+) -> tuple[pl.DataFrame, pl.Series]:
+    """A source's columns, and for each row the first thing that is wrong with it, or null.
+
+    texts: a String column for each field; what no field fills is null. unreadable: the reason for what is not written
+    like a value of its column's type at all.
+    """
+    found, defects = {}, []
+    requests = split_requests(texts[REQUEST]) if REQUEST in fields else {}
+    if requests:
+        defects.append((requests["url"].is_null(), Reason.MALFORMED_REQUEST))
+    for column in contract.columns:
+        name = column.name
+        if name in fields:
+            raw = _drop_absent(texts[name], column)
+            found[name] = _convert(raw, column, fields[name].written, timezone)
+            defects += _find_defects(raw, found[name], column, unreadable)
+        else:
+            absent = pl.repeat(None, texts.height, dtype=POLARS_TYPES[column.physical_type], eager=True)
+            found[name] = requests.get(name, absent)
+    return pl.DataFrame(found), _name_reasons(defects, texts.height, unreadable)
+
+
+def _drop_absent(texts: pl.Series, column: Column) -> pl.Series:
+    """A lone dash says that there is nothing; where something is required, it is left for the treatment to refuse."""
+    if column.required and column.physical_type == "string":
+        return texts
+    return texts.to_frame("text").select(pl.when(pl.col("text") != ABSENT).then(pl.col("text")))["text"]
+
+
+def _convert(texts: pl.Series, column: Column, written: str | None, timezone: str | None) -> pl.Series:
+    match column.physical_type:
+        case "string":
+            return _convert_text(texts, written)
+        case "timestamp":
+            return read_moments(texts, written, timezone)
+        case "boolean":
+            return texts.to_frame("text").select(
+                pl.when(pl.col("text").str.contains(TRUTH)).then(pl.col("text").str.contains(TRUE))
+            )["text"]
+        case "date":
+            return texts.str.to_date("%Y-%m-%d", strict=False)
+        case "float64":
+            numbers = texts.cast(pl.Float64, strict=False).to_frame("n") / PARTS_OF_SECOND.get(written or "", 1)
+            return numbers.select(pl.when(pl.col("n").is_finite()).then(pl.col("n")))["n"]
+        case kind:
+            return texts.cast(POLARS_TYPES[kind], strict=False)
+
+
+def _convert_text(texts: pl.Series, written: str | None) -> pl.Series:
+    if written == "url_encoded":
+        return map_distinct(texts, unquote, pl.String())
+    return texts.str.to_uppercase() if written == "uppercase" else texts
+
+
+def _find_defects(texts: pl.Series, values: pl.Series, column: Column, unreadable: Reason) -> Iterator[Defect]:
+    """Rows whose text is no value of the column, is beyond its limits, or is missing; most columns have none."""
+    if values.null_count() > texts.null_count():
+        failed = values.is_null() & texts.is_not_null()
+        has_form = texts.str.contains(FORMS.get(column.physical_type, ""))
+        yield failed & ~has_form, unreadable
+        yield failed & has_form, IMPOSSIBLE.get(column.physical_type, Reason.OUT_OF_RANGE)
+    if "minimum" in column.limits:
+        yield values < column.limits["minimum"], Reason.OUT_OF_RANGE
+    if "maximum" in column.limits:
+        yield values > column.limits["maximum"], Reason.OUT_OF_RANGE
+    if column.required and texts.null_count():
+        yield texts.is_null(), Reason.MISSING_FIELD
+
+
+def _name_reasons(defects: Sequence[Defect], height: int, unreadable: Reason) -> pl.Series:
+    """The reason of each row's first defect, the unreadable before all others."""
+    met = [(defect, reason) for defect, reason in defects if defect.any()]
+    met.sort(key=lambda each: each[1] is not unreadable)
+    if not met:
+        return pl.repeat(None, height, dtype=pl.String, eager=True)
+    return pl.select(pl.coalesce(pl.when(defect).then(pl.lit(reason.value)) for defect, reason in met)).to_series()
+
+
+def split_requests(requests: pl.Series) -> dict[str, pl.Series]:
+    """Method and URL of request lines; null where a line is none. What is not usual is read by the exact pattern."""
+    pieces = requests.str.split_exact(" ", 3).struct.unnest()
+    method, url, protocol, more = pieces.get_columns()
+    usual = method.is_in(USUAL_METHODS) & protocol.is_in(USUAL_PROTOCOLS) & (url != "") & more.is_null()
+    usual = usual.fill_null(value=False)
+    frame = pl.DataFrame({"method": method, "url": url})
+    if not usual.all():
+        exact = requests.str.extract_groups(REQUEST_LINE).struct.unnest().rename({"1": "method", "2": "url"})
+        read = (pl.when(usual).then(pl.col(name)).otherwise(exact[name]).alias(name) for name in REQUEST_COLUMNS)
+        frame = frame.select(read)
+    return {name: frame[name] for name in REQUEST_COLUMNS}
