@@ -80,7 +80,11 @@ def test_file_that_is_cut_off_is_known_by_its_whole_lines(tmp_path, content, mon
     assert (digest_content(path) == hashlib.sha256(head).hexdigest()) is bool(head)
 
 
-@pytest.mark.parametrize("content", [deflate(LINES)[:2], deflate(LINES)[:11], deflate(LINES)[:-1] + b"?"])
+@pytest.mark.parametrize(
+    "content",
+    [deflate(LINES)[:2], deflate(LINES)[:11], deflate(LINES)[:-1] + b"?"],
+    ids=["magic only", "header only", "checksum wrong"],
+)
 def test_file_of_which_nothing_can_be_taken_never_passes_for_an_empty_one(tmp_path, content):
     path = write(tmp_path, content)
     assert digest_content(path) not in {hashlib.sha256(known).hexdigest() for known in (b"", LINES)}
