@@ -144,6 +144,8 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
             built = build_rows(rows, table_stage.table, batch)
         stage.measurements[name] += measure(built, stage.rules[name])
         table_stage.add(built)
+        if name == QUARANTINE and built.height:
+            table_stage.write()  # whole lines would fill the memory long before there are enough of them
     stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
     stage.undeclared_count += parsed.undeclared_count
     stage.cut_off_count += count_cut_off(parsed.rejects)
