@@ -22,9 +22,8 @@ REJECT_SCHEMA = pl.Schema(
         "line": pl.Binary(),
     },
 )
-# What no fix can ever read: nothing, and the beginning of a line whose rest is lost.
-UNREADABLE = frozenset({"empty_line", "file_cut_off"})
-LONGEST_KEPT_BYTES = 1024 * 1024
+# What no fix of a contract can ever read: nothing, too much, and the beginning of a line whose rest is lost.
+UNREADABLE = frozenset({"empty_line", "line_too_long", "file_cut_off"})
 
 
 class Reason(StrEnum):
@@ -59,7 +58,7 @@ def describe_rejects(reasons: Mapping[int, Reason], chunk: Chunk, *, keeps_lines
     for index, line in enumerate(chunk.data.split(b"\n")):
         if index in reasons:
             reason = reasons[index].value
-            kept = line if keeps_lines and reason not in UNREADABLE and len(line) <= LONGEST_KEPT_BYTES else None
+            kept = line if keeps_lines and reason not in UNREADABLE else None
             rows.append((chunk.first_line + index, start, reason, mask_shape(line), len(line), kept))
         start += len(line) + 1
     return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")

@@ -151,6 +151,8 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
             built = build_rows(rows, table_stage.table, batch)
         stage.measurements[name] += measure(built, stage.rules[name])
         table_stage.add(built)
+        if name == QUARANTINE and built.height:
+            table_stage.write()  # whole lines would fill the memory long before there are enough of them
     record_progress("read_lines", batch.source, lines=parsed.read_count)
     stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
     stage.undeclared_count += parsed.undeclared_count

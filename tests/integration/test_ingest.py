@@ -179,6 +179,17 @@ def test_rejected_line_is_a_row_with_its_place_and_shape(house):
     assert read(house, "page_views")["line_number"].sort().to_list() == [*range(1, 20), 21]
 
 
+def test_address_that_cannot_be_read_is_null_everywhere_and_its_line_is_kept(house):
+    unreadable = ("999.1.1.1", "client.example.jp", "-", "203.0.113.7.8")
+    deliver(house, "access/a.log", "".join(request(7).replace("203.0.113.7", each) + "\n" for each in unreadable))
+    (delivery,) = ingest_all(house)
+    assert delivery.counts == LineCounts(read=4, accepted=4)
+    events = read(house, "security_events")
+    told = [name for name in events.columns if "address" in name or "network" in name]
+    assert events.height == 4
+    assert {events[name].null_count() for name in told} == {4}
+
+
 def test_empty_file_is_told_and_is_no_error(house, caplog):
     deliver(house, "access/a.log", b"")
     deliver(house, "devices/a.jsonl.gz", gzip.compress(b""))

@@ -1,5 +1,6 @@
 """Rejected lines under seal: kept only where a contract asks for it, until they expire, and taken in after a fix."""
 
+import gzip
 import json
 import shutil
 from dataclasses import replace
@@ -127,8 +128,13 @@ def test_rejected_line_is_kept_under_seal_and_shows_nothing(house):
 
 
 def test_what_no_fix_can_read_is_not_kept(house):
-    deliver(house, "a.jsonl", visit(0), "", b"x" * (1024 * 1024 + 1), visit(1))
-    assert read(house, "rejected_lines").height == 2
+    content = "\n".join([visit(0), visit(2), "", "x" * 1024 * 1024, visit(1)])
+    torn = gzip.compress(content.encode(), compresslevel=0)[:-99]
+    (house.settings.landing / "access" / "a.jsonl.gz").write_bytes(torn)
+    (delivery,) = ingest(house, find_files(house))
+    assert delivery.counts == LineCounts(read=5, accepted=2, rejected=3)
+    reasons = read(house, "rejected_lines").sort("line_number")["reason"].to_list()
+    assert reasons == ["empty_line", "line_too_long", "file_cut_off"]
     assert read(house, "quarantined_lines").height == 0
 
 
