@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import orjson
 import polars as pl
 
-from pipelines.contracts.derive import polars_schema
+from pipelines.contracts.derive import POLARS_TYPES
 from pipelines.contracts.formats import REQUEST, REQUEST_COLUMNS, Field, Format
-from pipelines.contracts.model import Contract
-from pipelines.ingestion.json_values import UnusableValueError, find_converter, split_request
+from pipelines.contracts.model import Column, Contract
+from pipelines.ingestion.json_values import convert_values, split_request_value
 from pipelines.ingestion.reject import Reason
-from pipelines.ingestion.values import ABSENT
+from pipelines.ingestion.values import ABSENT, Defect, find_limit_defects, name_reasons
 
-Values = Mapping[str, object]
-Find = Callable[[Values], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How one column is read from an object. find: its value, or None; limits: minimum, maximum, or neither."""
-
-    required: bool
-    find: Find
-    convert: Callable[[object], object]
-    limits: Mapping[str, Any] = field(hash=False)
+Object = Mapping[str, object]
+Find = Callable[[Object], object]
+NOTHING: Object = {}
+OBJECTS_AT_ONCE = 16_384  # a whole chunk of them would take many times its bytes
 
 
 def read_json_lines(texts: pl.Series, declared: Format, contract: Contract) -> tuple[pl.DataFrame, pl.Series, int]:
@@ -35,66 +25,90 @@ def read_json_lines(texts: pl.Series, declared: Format, contract: Contract) -> t
 
     Columns and reasons are aligned with the lines. A field that no column is read from is dropped and counted.
     """
-    readings = _plan_readings(declared, contract)
-    expected = {name for each in declared.fields for key in each.keys for name in (key, key.partition(".")[0])}
-    rows: list[Sequence[object]] = []
-    reasons: list[str | None] = []
-    unusable, undeclared_count = (None,) * len(readings), 0
+    starts = range(0, max(len(texts), 1), OBJECTS_AT_ONCE)
+    frames, reasons, counts = zip(
+        *(_read_some(texts.slice(start, OBJECTS_AT_ONCE), declared, contract) for start in starts), strict=True
+    )
+    return pl.concat(frames), pl.concat(reasons), sum(counts)
+
+
+def _read_some(texts: pl.Series, declared: Format, contract: Contract) -> tuple[pl.DataFrame, pl.Series, int]:
+    objects, refused = _read_objects(texts)
+    fields = {field.column: field for field in declared.fields}
+    found: dict[str, pl.Series] = {}
+    defects: list[Defect] = []
+    for column in contract.columns:
+        values = _find_values(objects, column.name, fields, declared)
+        found[column.name], broken = _read_column(values, column, fields.get(column.name), declared)
+        defects += broken
+    reasons = pl.select(reason=pl.coalesce(refused, name_reasons(defects, len(objects))))["reason"]
+    return pl.DataFrame(found), reasons, _count_undeclared(objects, reasons, declared)
+
+
+def _read_objects(texts: pl.Series) -> tuple[list[Object], pl.Series]:
+    """The object of each line, an empty one where the line holds none, and then the reason."""
+    objects, reasons = [], []
     for text in texts.to_list():
-        try:
-            found = _read_object(text)
-            rows.append([_read_column(found, each) for each in readings])
-            undeclared_count += 0 if expected.issuperset(found) else len(found.keys() - expected)
-            reasons.append(None)
-        except UnusableValueError as error:
-            rows.append(unusable)
-            reasons.append(error.reason.value)
-    frame = pl.DataFrame(rows, schema=polars_schema(contract), orient="row")
-    return frame, pl.Series("reason", reasons, dtype=pl.String), undeclared_count
+        found, reason = _read_object(text)
+        objects.append(found)
+        reasons.append(reason)
+    return objects, pl.Series(reasons, dtype=pl.String)
 
 
-def _read_object(text: str) -> Values:
+def _read_object(text: str) -> tuple[Object, Reason | None]:
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise UnusableValueError(Reason.MALFORMED_JSON) from None
-    if not isinstance(found, dict):
-        raise UnusableValueError(Reason.NOT_AN_OBJECT)
-    return found
+        return NOTHING, Reason.MALFORMED_JSON
+    return (found, None) if isinstance(found, dict) else (NOTHING, Reason.NOT_AN_OBJECT)
 
 
-def _plan_readings(declared: Format, contract: Contract) -> list[Reading]:
-    """One reading for each column of the contract, in its order."""
-    fields = {field.column: field for field in declared.fields}
-    return [
-        Reading(
-            column.required,
-            _find_field(column.name, fields, declared),
-            find_converter(column, fields.get(column.name), declared),
-            column.limits,
-        )
-        for column in contract.columns
-    ]
+def _count_undeclared(objects: Sequence[Object], reasons: pl.Series, declared: Format) -> int:
+    expected = {name for each in declared.fields for key in each.keys for name in (key, key.partition(".")[0])}
+    return sum(
+        len(found.keys() - expected)
+        for found, reason in zip(objects, reasons.to_list(), strict=True)
+        if reason is None and not expected.issuperset(found)
+    )
 
 
-def _find_field(name: str, fields: Mapping[str, Field], declared: Format) -> Find:
+def _read_column(
+    values: list[object], column: Column, field: Field | None, declared: Format
+) -> tuple[pl.Series, list[Defect]]:
+    """A column's values, and which rows have none that it can hold."""
+    series, defects = convert_values(values, column, field, declared)
+    if column.required and (None in values or "" in values):
+        missing = pl.Series([value is None or value == "" for value in values], dtype=pl.Boolean)
+        defects = [(missing, Reason.MISSING_FIELD), *defects]
+    return series.cast(POLARS_TYPES[column.physical_type]), [*defects, *find_limit_defects(series, column)]
+
+
+def _find_values(objects: Sequence[Object], name: str, fields: Mapping[str, Field], declared: Format) -> list[object]:
+    """What each object holds for a column; where it is split from the request, a Reason may stand instead."""
     if name not in fields and REQUEST in fields and name in REQUEST_COLUMNS:
-        find_request, place = _find_path(fields[REQUEST].keys[0]), REQUEST_COLUMNS.index(name)
-        return lambda found: split_request(find_request(found))[place]
-    keys = fields[name].keys
-    find = _find_joined(keys, "?" if name == "url" else "T") if len(keys) == 2 else _find_path(keys[0])
-    if not declared.all_text:
-        return find
-    return lambda found: None if (value := find(found)) == ABSENT else value
+        place = REQUEST_COLUMNS.index(name)
+        requests = _find_all(objects, fields[REQUEST].keys, "")
+        return [split_request_value(request, place) for request in requests]
+    values = _find_all(objects, fields[name].keys, "?" if name == "url" else "T")
+    return [None if value == ABSENT else value for value in values] if declared.all_text else values
+
+
+def _find_all(objects: Sequence[Object], keys: Sequence[str], separator: str) -> list[object]:
+    if len(keys) == 2:
+        find = _find_joined(keys, separator)
+    elif "." in keys[0]:
+        find = _find_path(keys[0])
+    else:
+        key = keys[0]
+        return [found.get(key) for found in objects]
+    return [find(found) for found in objects]
 
 
 def _find_path(path: str) -> Find:
-    """The value under a key, or below nested objects where the key is a path with dots and no key is named so."""
-    if "." not in path:
-        return lambda found: found.get(path)
+    """The value under a key, or below nested objects where no key is named so."""
     *steps, last = path.split(".")
 
-    def walk(found: Values) -> object:
+    def walk(found: Object) -> object:
         if path in found:
             return found[path]
         inner: object = found
@@ -109,23 +123,10 @@ def _find_joined(keys: Sequence[str], separator: str) -> Find:
     """Two texts as one; only the first where the second is nothing."""
     find_first, find_second = map(_find_path, keys)
 
-    def join(found: Values) -> object:
+    def join(found: Object) -> object:
         first, second = find_first(found), find_second(found)
         if second in (None, "", ABSENT):
             return first
         return f"{first}{separator}{second}" if isinstance(first, str) and isinstance(second, str) else second
 
     return join
-
-
-def _read_column(found: Values, wanted: Reading) -> object:
-    value = wanted.find(found)
-    if value is None or value == "":
-        if wanted.required:
-            raise UnusableValueError(Reason.MISSING_FIELD)
-        return None
-    converted: Any = wanted.convert(value)
-    limits = wanted.limits
-    if limits and not limits.get("minimum", converted) <= converted <= limits.get("maximum", converted):
-        raise UnusableValueError(Reason.OUT_OF_RANGE)
-    return converted

@@ -7,13 +7,17 @@ import re
 from collections.abc import Callable
 from datetime import date
 from functools import partial
+from types import NoneType
 from urllib.parse import unquote
 
+import polars as pl
+
+from pipelines.contracts.derive import POLARS_TYPES
 from pipelines.contracts.formats import Field, Format
 from pipelines.contracts.model import Column
-from pipelines.ingestion.moments import PARTS_OF_SECOND, read_moment
+from pipelines.ingestion.moments import PARTS_OF_SECOND, read_moments
 from pipelines.ingestion.reject import Reason
-from pipelines.ingestion.values import REQUEST_LINE
+from pipelines.ingestion.values import REQUEST_LINE, Defect
 
 REQUEST = re.compile(REQUEST_LINE)
 # Numbers that all_text allows in quotes; longer ones are numbers of nothing that is counted here.
@@ -31,12 +35,75 @@ class UnusableValueError(Exception):
         self.reason = reason
 
 
+def convert_values(
+    values: list[object], column: Column, field: Field | None, declared: Format
+) -> tuple[pl.Series, list[Defect]]:
+    """JSON values as a column, null where one is null, an empty text or unusable, and then the reason.
+
+    Values that are all of the type that one expects are converted at once, else each by itself.
+    """
+    kinds, written = set(map(type, values)) - {NoneType}, field.written if field else None
+    if column.physical_type == "timestamp":
+        return _convert_times(values, written, declared.timezone)
+    if kinds <= {str} and column.physical_type == "string" and written is None:
+        return _read_texts(values), []
+    if kinds <= {int} and column.physical_type in BITS and _all_fit(values, BITS[column.physical_type]):
+        return pl.Series(values, dtype=POLARS_TYPES[column.physical_type]), []
+    return _convert_each(values, column, find_converter(column, field, declared))
+
+
+def _read_texts(values: list[object]) -> pl.Series:
+    texts = pl.Series(values, dtype=pl.String)
+    return pl.select(pl.when(texts != "").then(texts)).to_series()
+
+
+def _convert_times(values: list[object], written: str | None, timezone: str | None) -> tuple[pl.Series, list[Defect]]:
+    """Times with their offset, in UTC; one without means no moment unless a zone is declared."""
+    may_be_numbers = written in PARTS_OF_SECOND
+    spelled = [
+        value if isinstance(value, str) else str(value) if may_be_numbers and type(value) in (int, float) else None
+        for value in values
+    ]
+    wrong = [text is None and value is not None for text, value in zip(spelled, values, strict=True)]
+    texts = _read_texts(list(spelled))
+    moments = read_moments(texts, written, timezone)
+    impossible = moments.is_null() & texts.is_not_null()
+    return moments, [(pl.Series(wrong, dtype=pl.Boolean), Reason.WRONG_TYPE), (impossible, Reason.IMPOSSIBLE_TIME)]
+
+
+def _all_fit(values: list[object], bits: int) -> bool:
+    limit = 2 ** (bits - 1)
+    return all(value is None or -limit <= value < limit for value in values if isinstance(value, int))
+
+
+def _convert_each(values: list[object], column: Column, convert: Convert) -> tuple[pl.Series, list[Defect]]:
+    converted: list[object] = []
+    reasons: list[Reason | None] = []
+    for value in values:
+        try:
+            converted.append(None if value is None or value == "" else convert(value))
+            reasons.append(None)
+        except UnusableValueError as error:
+            converted.append(None)
+            reasons.append(error.reason)
+    met = [(pl.Series([each is reason for each in reasons]), reason) for reason in set(reasons) - {None} if reason]
+    return pl.Series(converted, dtype=POLARS_TYPES[column.physical_type]), met
+
+
+def split_request_value(value: object, place: int) -> object:
+    """The method (0) or the URL (1) of a request line; the reason where it is none."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return Reason.WRONG_TYPE
+    found = REQUEST.match(value)
+    return found[place + 1] if found else Reason.MALFORMED_REQUEST
+
+
 def find_converter(column: Column, field: Field | None, declared: Format) -> Convert:
     """What makes a column's value of a JSON value that is neither null nor an empty text, or raises."""
     written, kind = field.written if field else None, column.physical_type
     match kind:
-        case "timestamp":
-            return partial(_read_time, written=written, timezone=declared.timezone)
         case "float64":
             return partial(_read_number, parts=PARTS_OF_SECOND.get(written or "", 1), quoted=declared.all_text)
         case "boolean":
@@ -49,17 +116,9 @@ def find_converter(column: Column, field: Field | None, declared: Format) -> Con
             return partial(_read_integer, bits=BITS[kind], quoted=declared.all_text)
 
 
-def split_request(value: object) -> tuple[str, str] | tuple[None, None]:
-    """Method and URL of a request line."""
-    if value is None:
-        return None, None
-    found = REQUEST.match(_text(value))
-    if found is None:
-        raise UnusableValueError(Reason.MALFORMED_REQUEST)
-    return found[1], found[2]
-
-
 def _text(value: object) -> str:
+    if isinstance(value, Reason):  # left by the split of a request
+        raise UnusableValueError(value)
     if not isinstance(value, str):
         raise UnusableValueError(Reason.WRONG_TYPE)
     return value
@@ -99,15 +158,6 @@ def _read_truth(value: object, *, quoted: bool) -> object:
     if not isinstance(value, bool):
         raise UnusableValueError(Reason.WRONG_TYPE)
     return value
-
-
-def _read_time(value: object, written: str | None, timezone: str | None) -> object:
-    """A time with its offset, in UTC; one without means no moment unless a zone is declared."""
-    is_number = written in PARTS_OF_SECOND and isinstance(value, int | float) and not isinstance(value, bool)
-    moment = read_moment(str(value) if is_number else _text(value), written, timezone)
-    if moment is None:
-        raise UnusableValueError(Reason.IMPOSSIBLE_TIME)
-    return moment
 
 
 def _read_day(value: object) -> object:

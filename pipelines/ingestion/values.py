@@ -47,7 +47,8 @@ def read_values(
         else:
             absent = pl.repeat(None, texts.height, dtype=POLARS_TYPES[column.physical_type], eager=True)
             found[name] = requests.get(name, absent)
-    return pl.DataFrame(found), _name_reasons(defects, texts.height, unreadable)
+    defects.sort(key=lambda each: each[1] is not unreadable)  # first of all, whether there is anything to judge
+    return pl.DataFrame(found), name_reasons(defects, texts.height)
 
 
 def _drop_absent(texts: pl.Series, column: Column) -> pl.Series:
@@ -89,18 +90,22 @@ def _find_defects(texts: pl.Series, values: pl.Series, column: Column, unreadabl
         has_form = texts.str.contains(FORMS.get(column.physical_type, ""))
         yield failed & ~has_form, unreadable
         yield failed & has_form, IMPOSSIBLE.get(column.physical_type, Reason.OUT_OF_RANGE)
-    if "minimum" in column.limits:
-        yield values < column.limits["minimum"], Reason.OUT_OF_RANGE
-    if "maximum" in column.limits:
-        yield values > column.limits["maximum"], Reason.OUT_OF_RANGE
+    yield from find_limit_defects(values, column)
     if column.required and texts.null_count():
         yield texts.is_null(), Reason.MISSING_FIELD
 
 
-def _name_reasons(defects: Sequence[Defect], height: int, unreadable: Reason) -> pl.Series:
-    """The reason of each row's first defect, the unreadable before all others."""
+def find_limit_defects(values: pl.Series, column: Column) -> Iterator[Defect]:
+    """Rows beyond the limits that the contract sets for a column."""
+    if "minimum" in column.limits:
+        yield values < column.limits["minimum"], Reason.OUT_OF_RANGE
+    if "maximum" in column.limits:
+        yield values > column.limits["maximum"], Reason.OUT_OF_RANGE
+
+
+def name_reasons(defects: Sequence[Defect], height: int) -> pl.Series:
+    """The reason of each row's first defect, null where there is none."""
     met = [(defect, reason) for defect, reason in defects if defect.any()]
-    met.sort(key=lambda each: each[1] is not unreadable)
     if not met:
         return pl.repeat(None, height, dtype=pl.String, eager=True)
     return pl.select(pl.coalesce(pl.when(defect).then(pl.lit(reason.value)) for defect, reason in met)).to_series()

@@ -208,6 +208,21 @@ def test_any_json_value_in_any_field_is_a_row_or_a_reject(value, name):
     assert parsed.rows.height + parsed.rejects.height == 2
 
 
+ODD_VALUES = [None, "", "-", 7, 7.5, True, [], {}, "x", "2026-1-2T3:4:5Z", "2026-11-22 10:45:00Z", " ", 2**70, "200"]
+
+
+@given(
+    values=st.lists(st.sampled_from(ODD_VALUES), max_size=6), name=st.sampled_from(["time", "status", "remote_addr"])
+)
+@settings(max_examples=60, deadline=None)
+def test_odd_json_values_change_nothing_for_their_neighbours(values, name):
+    lines = [json.dumps(json.loads(GOOD_JSON) | {name: value}).encode() for value in values] + [GOOD_JSON]
+    (together,) = parse_all(b"\n".join(lines), "access", "json_lines", chunk_bytes=1 << 20)
+    apart = [parse_all(line, "access", "json_lines", chunk_bytes=1 << 20)[0] for line in lines]
+    assert_frame_equal(together.rows.drop("line_number"), pl.concat(each.rows for each in apart).drop("line_number"))
+    assert together.rejects["reason"].to_list() == [reason for each in apart for reason in each.rejects["reason"]]
+
+
 terms, members, days = st.sampled_from(["茶碗", "vase", "clock"]), st.integers(0, 40), st.integers(0, 1)
 
 
