@@ -35,8 +35,12 @@ TABLET = re.compile(
 )
 MOBILE = re.compile(r"Mobi|iPhone|iPod|Android|Windows (?:Phone|CE)|iOS \d")
 DESKTOP = re.compile(r"Windows|Macintosh|X11|CrOS|Linux (?:x86_64|i686|aarch64)|macOS")
-# iOS 18_6 and 18_7 are told by iOS 26 too; Safari tells them apart by its own version.
-FROZEN = re.compile(r"Android 10; K\)|Windows NT 10\.0|Mac OS X 10[_.]15|OS 18_[67](?!.*Version/18\.)")
+# iOS 18_6 and 18_7 are told by iOS 26 too; Safari tells them apart by its own version. Firefox says Android 4.4 on what
+# is older, and 10 wherever it resists fingerprinting.
+FROZEN = re.compile(
+    r"Android 10; K[;)]|Android (?:4\.4|10); (?:Mobile|Tablet); rv:|Windows NT 10\.0|Mac OS X 10[_.]15"
+    r"|OS 18_[67](?!.*Version/18\.)"
+)
 # An application's default agent is the same on a telephone and on a Mac, unless it says more.
 APPLE_APP = re.compile(r"^(?!.*(?:iOS|iPhone|iPad|x86_64)).*\bCFNetwork/")
 DEVICE_CLASSES = (
