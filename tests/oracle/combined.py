@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tests.oracle.lines import WHITE_SPACE, Reject
+from tests.oracle.lines import WHITE_SPACE, RejectedLineError
 from tests.oracle.moments import check_clock, read_combined_time
 
 METHOD = re.compile(r"[A-Za-z]{1,20}")
@@ -20,7 +20,7 @@ class Cursor:
 
     def skip(self, expected: str) -> None:
         if not self.text.startswith(expected, self.at):
-            raise Reject("malformed_line")
+            raise RejectedLineError("malformed_line")
         self.at += len(expected)
 
     def read_until(self, end: str, forbidden: str) -> str:
@@ -28,7 +28,7 @@ class Cursor:
         stop = self.text.find(end, self.at)
         found = self.text[self.at : max(stop, self.at)]
         if not found or any(character in found for character in forbidden):
-            raise Reject("malformed_line")
+            raise RejectedLineError("malformed_line")
         self.at = stop + len(end)
         return found
 
@@ -39,13 +39,13 @@ class Cursor:
         while self.at < len(self.text) and self.text[self.at] != '"':
             self.at += 2 if self.text[self.at] == "\\" else 1
         if self.at >= len(self.text):
-            raise Reject("malformed_line")
+            raise RejectedLineError("malformed_line")
         self.at += 1
         return self.text[start : self.at - 1]
 
 
 def read_combined(text: str) -> Mapping[str, object]:
-    """The access source's columns of a line; Reject with the first thing that is wrong with it."""
+    """The access source's columns of a line; RejectedLineError with the first thing that is wrong with it."""
     cursor = Cursor(text)
     address = cursor.read_until(" ", '"')
     cursor.read_until(" ", '"')
@@ -61,11 +61,11 @@ def read_combined(text: str) -> Mapping[str, object]:
     cursor.skip(" ")
     agent = cursor.read_quoted()
     if cursor.at != len(text) or not _is_number(status) or len(status) != 3 or not (size == "-" or _is_number(size)):
-        raise Reject("malformed_line")
+        raise RejectedLineError("malformed_line")
     moment = read_combined_time(time)
     method, url = _read_request(request)
     if not 100 <= int(status) <= 599 or (size != "-" and len(size) > 4000) or (size != "-" and int(size) >= 2**63):
-        raise Reject("out_of_range")
+        raise RejectedLineError("out_of_range")
     check_clock(moment)
     return {
         "event_at": moment,
@@ -84,9 +84,9 @@ def read_combined(text: str) -> Mapping[str, object]:
 def _read_request(request: str) -> tuple[str, str]:
     parts = request.split(" ")
     if len(parts) != 3 or not METHOD.fullmatch(parts[0]) or not PROTOCOL.fullmatch(parts[2]):
-        raise Reject("malformed_request")
+        raise RejectedLineError("malformed_request")
     if not parts[1] or set(WHITE_SPACE) & set(parts[1]):
-        raise Reject("malformed_request")
+        raise RejectedLineError("malformed_request")
     return parts[0], parts[1]
 
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 from tests.oracle.contract import Column, Contract
-from tests.oracle.lines import Reject
+from tests.oracle.lines import RejectedLineError
 from tests.oracle.moments import check_clock, read_iso_time
 
 DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
 def read_json(text: str, contract: Contract) -> Mapping[str, object]:
-    """A source's columns of a line; Reject with the first thing that is wrong with it."""
+    """A source's columns of a line; RejectedLineError with the first thing that is wrong with it."""
     found = _load(text)
     row = {column.name: _read_column(found, column) for column in contract.columns}
     moment = row.get("event_at")
@@ -30,9 +30,9 @@ def _load(text: str) -> dict[str, object]:
         found = json.loads(text, parse_constant=_refuse, parse_float=_read_float, object_pairs_hook=_build_object)
         json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
-        raise Reject("malformed_json") from None
+        raise RejectedLineError("malformed_json") from None
     if not isinstance(found, dict):
-        raise Reject("not_an_object")
+        raise RejectedLineError("not_an_object")
     return found
 
 
@@ -57,31 +57,31 @@ def _read_column(found: Mapping[str, object], column: Column) -> object:
     value = found.get(column.key)
     if value is None or value == "":
         if column.required:
-            raise Reject("missing_field")
+            raise RejectedLineError("missing_field")
         return None
     read = READERS[column.kind](value)
     if isinstance(read, int) and not column.minimum <= read <= column.maximum:
-        raise Reject("out_of_range")
+        raise RejectedLineError("out_of_range")
     return read
 
 
 def _read_text(value: object) -> str:
     if type(value) is not str:
-        raise Reject("wrong_type")
+        raise RejectedLineError("wrong_type")
     return value
 
 
 def _read_integer(value: object, bits: int) -> int:
     if type(value) is not int:
-        raise Reject("wrong_type")
+        raise RejectedLineError("wrong_type")
     if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
-        raise Reject("out_of_range")
+        raise RejectedLineError("out_of_range")
     return value
 
 
 def _read_boolean(value: object) -> bool:
     if type(value) is not bool:
-        raise Reject("wrong_type")
+        raise RejectedLineError("wrong_type")
     return value
 
 
@@ -90,7 +90,7 @@ def _read_date(value: object) -> date:
     try:
         return date(*map(int, match.groups() if match else ()))
     except (ValueError, TypeError):
-        raise Reject("impossible_date") from None
+        raise RejectedLineError("impossible_date") from None
 
 
 READERS: Mapping[str, Callable[[object], object]] = {

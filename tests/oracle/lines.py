@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-LONGEST = 64 * 1024
+LONGEST, BLOCK_BYTES = 64 * 1024, 1024 * 1024
 # Unicode's white space, which does not have Python's information separators among it.
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
-class Reject(Exception):  # noqa: N818 - the outcome of a line, no failure of the reader
+class RejectedLineError(Exception):
     """A line cannot be used; its argument is the reason."""
 
 
@@ -26,8 +26,11 @@ def open_content(path: Path) -> BinaryIO | gzip.GzipFile:
 
 def digest(path: Path) -> str:
     """SHA-256 of the content, in hexadecimal."""
+    known = hashlib.sha256()
     with open_content(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+        while block := stream.read(BLOCK_BYTES):
+            known.update(block)
+    return known.hexdigest()
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -39,15 +42,15 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def decode_line(line: bytes) -> str:
-    """The text of a line; Reject where it is none."""
+    """The text of a line; RejectedLineError where it is none."""
     bare = line[:-1] if line.endswith(b"\r") else line
     if not bare:
-        raise Reject("empty_line")
+        raise RejectedLineError("empty_line")
     if 0 in bare:
-        raise Reject("nul_byte")
+        raise RejectedLineError("nul_byte")
     if len(bare) > LONGEST:
-        raise Reject("line_too_long")
+        raise RejectedLineError("line_too_long")
     try:
         return bare.decode("utf-8")
     except UnicodeDecodeError:
-        raise Reject("invalid_utf8") from None
+        raise RejectedLineError("invalid_utf8") from None

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from tests.oracle.combined import read_combined
 from tests.oracle.contract import Contract, read_contract
 from tests.oracle.json_lines import read_json
-from tests.oracle.lines import Reject, decode_line, digest, read_lines
+from tests.oracle.lines import RejectedLineError, decode_line, digest, read_lines
 from tests.oracle.page_views import Rules, build_row
 from tests.oracle.pseudonyms import Keys
 
@@ -86,7 +86,7 @@ class Reader:
             account.read += 1
             try:
                 line = read_line(raw, spelling, contract)
-            except Reject as reject:
+            except RejectedLineError as reject:
                 account.why[str(reject)] += 1
                 continue
             if account.source == "accounts":
@@ -110,6 +110,6 @@ class Reader:
 
 
 def read_line(raw: bytes, spelling: str, contract: Contract) -> Mapping[str, object]:
-    """The columns of one line; Reject with the first thing that is wrong with it."""
+    """The columns of one line; RejectedLineError with the first thing that is wrong with it."""
     text = decode_line(raw)
     return read_combined(text) if spelling == "combined" else read_json(text, contract)

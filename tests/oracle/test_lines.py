@@ -17,7 +17,7 @@ from pipelines.ingestion.readers import Chunk
 from pipelines.settings import REPOSITORY
 from pipelines.synthetic import generate
 from tests.oracle.contract import read_contract
-from tests.oracle.lines import Reject
+from tests.oracle.lines import RejectedLineError
 from tests.oracle.reader import SOURCES, read_line
 
 CONTRACTS = REPOSITORY / "data_contracts"
@@ -71,7 +71,7 @@ MUTANTS = 2_000
 def judge(line: bytes, spelling: str, contract) -> tuple[str, dict]:
     try:
         return "", {name: value for name, value in read_line(line, spelling, contract).items() if value is not None}
-    except Reject as reject:
+    except RejectedLineError as reject:
         return str(reject), {}
 
 
