@@ -33,25 +33,25 @@ NO_GOACCESS = "GoAccess is left out: it is not installed (`apt-get install goacc
 def main() -> None:
     """Print a table of all at one size, and one of ourselves at every size; exits 1 when a check finds a difference."""
     options = read_options()
-    base = make_base()
-    with tempfile.TemporaryDirectory(dir=options.directory) as name:
-        directory = Path(name)
-        ours: dict[int, Mapping[str, Usage]] = {}
-        sizes = sorted({START_UP_LINES, options.lines, *options.slope})
-        for size in sizes:
-            traffic = write_traffic(directory, base, size)
-            everybody = size == options.lines
-            found = run_in_turn(
-                list_contenders(directory) if everybody else list_ours(directory), traffic, options.runs
-            )
-            ours[size] = found
-            if everybody:
-                print_comparison(found, traffic)
-            if options.check and size > START_UP_LINES and not check(directory, traffic):
-                sys.exit(1)
-            for path in directory.glob(f"{size}.*"):
-                path.unlink()
+    base, ours = make_base(), {}
+    with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+        for size in sorted({START_UP_LINES, options.lines, *options.slope}):
+            ours[size] = compare(Path(directory), write_traffic(Path(directory), base, size), options)
     print_slopes(ours)
+
+
+def compare(directory: Path, traffic: Traffic, options: argparse.Namespace) -> Mapping[str, Usage]:
+    """Measure everybody, or ourselves, at one size, check what was stored, and remove the traffic."""
+    is_for_all = traffic.line_count == options.lines
+    contenders = list_contenders(directory) if is_for_all else list_ours(directory)
+    found = run_in_turn(contenders, traffic, options.runs)
+    if is_for_all:
+        print_comparison(found, traffic)
+    if options.check and traffic.line_count > START_UP_LINES and not check(directory, traffic):
+        sys.exit(1)
+    for path in directory.glob(f"{traffic.line_count}.*"):
+        path.unlink()
+    return found
 
 
 def read_options() -> argparse.Namespace:
@@ -61,7 +61,7 @@ def read_options() -> argparse.Namespace:
     arguments.add_argument("--slope", type=int, nargs="*", default=SLOPE, help="further sizes, for ourselves only")
     arguments.add_argument("--runs", type=int, default=RUNS, help="runs of each; the median is printed")
     arguments.add_argument("--check", action="store_true", help="compare what is stored with the naive reader")
-    arguments.add_argument("--directory", type=Path, help="where some kilobytes a thousand lines may lie meanwhile")
+    arguments.add_argument("--directory", type=Path, help="where 1.5 MB for each thousand lines may lie")
     return arguments.parse_args()
 
 
@@ -108,15 +108,15 @@ def print_slopes(ours: Mapping[int, Mapping[str, Usage]]) -> None:
     for name in (OURS_COMBINED, OURS_JSON):
         whole = {size: ours[size][name].cpu for size in sizes}
         net = {size: cpu - ours[start][name].cpu for size, cpu in whole.items()}
-        if len(sizes) > 1:
-            slopes = f"{fit_slope(whole):.2f}, without start-up {fit_slope(net):.2f}"
-            print(f"\n{name}: slope of log CPU over log lines {slopes}")
+        print(f"\n{name}: slope of log CPU over log lines {fit_slope(whole)}, without start-up {fit_slope(net)}")
 
 
-def fit_slope(seconds: Mapping[int, float]) -> float:
+def fit_slope(seconds: Mapping[int, float]) -> str:
     """The slope of the line that fits best, by least squares, on logarithms of size and seconds."""
-    points = [(math.log(size), math.log(max(cpu, 0.01))) for size, cpu in seconds.items()]
-    return statistics.linear_regression(*zip(*points, strict=True)).slope
+    if len(seconds) < 2 or min(seconds.values()) <= 0:
+        return "not to be told from these sizes"
+    points = [(math.log(size), math.log(cpu)) for size, cpu in seconds.items()]
+    return f"{statistics.linear_regression(*zip(*points, strict=True)).slope:.2f}"
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from tests.oracle.pseudonyms import Keys, find_visitor, pseudonymise
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*")
-REFERRER = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#:@]*)(?::[0-9]*)?(?:[/?#].*)?", re.DOTALL)
+REFERRER = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#:@]*)(?::[^/?#]*)?(?:[/?#].*)?", re.DOTALL)
+CONTROLS = "".join(map(chr, range(0x21)))  # URLs begin behind them, and go on behind a tab or a line's end
 HOST = re.compile(r"[0-9a-z._-]{1,253}")
 OTHER = "(other)"
 LONGEST_AGENT, LONGEST_REFERRER, LONGEST_PARAMETER = 512, 4096, 100
@@ -92,7 +93,7 @@ def find_referrer(referrer: object, contract: Contract) -> tuple[str, str]:
     text = str(referrer or "").strip()[:LONGEST_REFERRER]
     if text in {"", "-"}:
         return "direct", "direct"
-    match = REFERRER.fullmatch(text)
+    match = REFERRER.fullmatch(re.sub(r"[\t\r\n]", "", text).lstrip(CONTROLS))
     host = match[1].lower().removesuffix(".") if match else ""
     if not HOST.fullmatch(host):
         host = ""

@@ -67,7 +67,7 @@ def find_visitor(row: Mapping[str, object], day: date, device: bytes | None, use
 @lru_cache(maxsize=65_536)
 def spell_address(text: str) -> str:
     """The address's bytes in hexadecimal, empty for what is none; port, brackets and zone go, IPv4 leaves IPv6."""
-    bare = text.strip(WHITE_SPACE)
+    bare = text.strip()
     if len(bare) > LONGEST_ADDRESS:
         return ""
     enclosed = WITH_PORT.fullmatch(bare)

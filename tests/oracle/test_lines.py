@@ -4,7 +4,6 @@ Times are left whole here, since one that is broken may still be read in several
 """
 
 import random
-import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from pipelines.ingestion.parse import parse_chunk
 from pipelines.ingestion.readers import Chunk
 from pipelines.settings import REPOSITORY
 from pipelines.synthetic import generate
+from tests.oracle.breakage import break_lines
 from tests.oracle.contract import read_contract
 from tests.oracle.lines import RejectedLineError
 from tests.oracle.reader import SOURCES, read_line
@@ -25,46 +25,6 @@ CATALOGUE = load_catalogue(CONTRACTS)
 GOLDEN = yaml.safe_load((Path(__file__).parents[1] / "golden" / "lines.yaml").read_text(encoding="utf-8"))
 CASES = [(spelling, case) for spelling in ("combined", "json_lines") for case in GOLDEN[spelling]]
 FILES = [("access", "combined", "*.log"), *((name, "json_lines", "*.jsonl") for name in SOURCES)]
-TIME = re.compile(r"\[[^\]]*\]|\"(?:time|as_of|requested_at)\":\"[^\"]*\"|\"\w+_date\":\"[^\"]*\"")
-PIECES = (
-    '"',
-    '\\"',
-    "\\",
-    " ",
-    "[",
-    "]",
-    "-",
-    "{",
-    "}",
-    ",",
-    ":",
-    "0",
-    "60",
-    "\u3000",
-    "é",
-    "\x85",
-    "\x1f",
-    "\t",
-    "\r",
-)
-PIECES += (
-    "null",
-    "true",
-    "1.5",
-    '""',
-    '"-"',
-    "[]",
-    " - ",
-    "T",
-    "\\ud800",
-    "\\u0000",
-    "NaN",
-    "-1",
-    "%20",
-    "?",
-    "#",
-    "//",
-)
 MUTANTS = 2_000
 
 
@@ -107,7 +67,7 @@ def landing(tmp_path_factory):
 def test_broken_lines_are_judged_as_the_naive_reader_judges_them(landing, source, spelling, pattern):
     content = b"".join(path.read_bytes() for path in sorted((landing / source).glob(pattern)))
     good = [line for line in content.decode(errors="replace").splitlines() if line]
-    broken = break_lines(good, random.Random(source))
+    broken = break_lines(good, MUTANTS, random.Random(source))
     # The first line is no line of theirs, so that a byte order mark is nothing special.
     parsed = parse_chunk(
         Chunk(b"".join([b"#\n", *broken]), 1, 0), spelling, CATALOGUE.get("sources", source), "Asia/Tokyo"
@@ -119,23 +79,3 @@ def test_broken_lines_are_judged_as_the_naive_reader_judges_them(landing, source
         reason, columns = judge(line.removesuffix(b"\n"), spelling, contract)
         assert rejects.get(number, "") == reason, line
         assert {name: rows[number][name] for name in columns} == columns if number in rows else not columns, line
-
-
-def break_lines(lines: list[str], chance: random.Random) -> list[bytes]:
-    """Copies of the lines with pieces put in, cut out, exchanged or repeated, but their times whole."""
-    broken = []
-    while len(broken) < MUTANTS:
-        line = chance.choice(lines)
-        mutant = line
-        for _ in range(chance.choice([1, 1, 1, 2, 3])):
-            mutant = break_line(mutant, chance)
-        if TIME.findall(line) == TIME.findall(mutant) and "\n" not in mutant:
-            broken.append(mutant.encode() + b"\n")
-    return broken
-
-
-def break_line(line: str, chance: random.Random) -> str:
-    start = chance.randrange(len(line) + 1)
-    stop = min(len(line), start + chance.choice([0, 0, 1, 2, 5, 20]))
-    piece = chance.choice([*PIECES, "", line[stop : stop + 30]])
-    return line[:start] + piece + line[stop:]
