@@ -45,7 +45,7 @@ def land_oddities(directory, contract):
         good = [line for line in whole.decode(errors="replace").splitlines() if line]
         broken = break_lines(good, ODDITIES, random.Random(suffix))
         odd = [line for line in broken if is_accepted(line, spelling, contract)]
-        assert len(odd) > ODDITIES / 2
+        assert len(odd) > ODDITIES / 4
         (directory / f"odd{suffix}").write_bytes(b"".join(odd))
 
 
