@@ -46,8 +46,8 @@ format: develop ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure speed and memory beside wc -l and Presidio
-	$(BIN)/python benchmarks/ingest.py
+bench: setup ## Measure speed and memory beside GoAccess, plain Python, wc -l and Presidio
+	$(BIN)/python -m benchmarks.ingest --lines 1000000 --slope 250000 --check
 	$(BIN)/python -m benchmarks.anonymization
 
 lock: ## Resolve requirements.lock anew for Python 3.11 to 3.13 (needs uv)
