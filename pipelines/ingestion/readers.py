@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import io
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
+import pyarrow as pa
+
 from pipelines.errors import DataQualityError
+from pipelines.ingestion.landing import LandedPath
 
 LINE_END = b"\n"
-GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = re.compile(rb"\x1f\x8b")
+ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)  # a frame, or one to skip
+MAGIC_BYTES = 4
 BLOCK_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 32 * 1024 * 1024
 LONGEST_LINE_BYTES = 32 * 1024 * 1024
@@ -30,29 +36,42 @@ class Chunk:
 class Decompressed:
     """A file's content block by block, compression told by its first bytes; `cut_off` once a damaged end was met."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: LandedPath) -> None:
         self.cut_off = False
         self._raw = path.open("rb")
-        is_gzip = self._raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
-        self._stream = gzip.GzipFile(fileobj=self._raw) if is_gzip else self._raw
+        self._read = _choose_reader(self._raw)
 
     def read_block(self) -> bytes:
         """The next bytes, empty at the end; damage ends the file early instead of raising."""
         try:
-            return self._stream.read1(BLOCK_BYTES)
+            return self._read(BLOCK_BYTES)
         except (EOFError, gzip.BadGzipFile, zlib.error):
             self.cut_off = True
-            return b""
+        except OSError as error:
+            if error.errno is not None:
+                raise  # the disk's word, not that of pyarrow's decompression
+            self.cut_off = True
+        return b""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
         self._raw.close()
 
 
-def read_chunks(path: Path, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
+def _choose_reader(raw: io.BufferedReader) -> Callable[[int], bytes]:
+    """Reads the next bytes, at most so many; several gzip members or zstd frames in a row are one content."""
+    head = raw.peek(MAGIC_BYTES)
+    if GZIP_MAGIC.match(head):
+        return gzip.GzipFile(fileobj=raw).read1
+    if ZSTD_MAGIC.match(head):
+        # Unlike zstandard's reader, this one tells a frame that was cut off from one that ended.
+        return pa.CompressedInputStream(raw, "zstd").read
+    return raw.read1
+
+
+def read_chunks(path: LandedPath, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
     """Line-aligned chunks of at least chunk_bytes, in order; a file without content gives none.
 
     DataQualityError for a line beyond LONGEST_LINE_BYTES, and, once all whole lines are read, for a damaged end.

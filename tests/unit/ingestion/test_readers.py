@@ -4,6 +4,7 @@ import gzip
 import zlib
 
 import pytest
+import zstandard
 
 from pipelines.errors import DataQualityError
 from pipelines.ingestion import readers
@@ -37,9 +38,15 @@ def test_chunks_are_whole_lines_with_their_place(tmp_path, monkeypatch):
         assert chunk.data.startswith(b"line %d\n" % chunk.first_line)
 
 
-def test_compression_is_told_by_content_and_not_by_name(tmp_path):
+SKIPPED_FRAME = b"\x51\x2a\x4d\x18\x05\x00\x00\x00hello"
+
+
+@pytest.mark.parametrize(
+    "compress", [gzip.compress, zstandard.compress, lambda data: SKIPPED_FRAME + zstandard.compress(data)]
+)
+def test_compression_is_told_by_content_and_not_by_name(tmp_path, compress):
     path = tmp_path / "access.log"
-    path.write_bytes(gzip.compress(LINES[:4000]) + gzip.compress(LINES[4000:]))
+    path.write_bytes(compress(LINES[:4000]) + compress(LINES[4000:]))
     assert b"".join(chunk.data for chunk in read_chunks(path)) == LINES
 
 
@@ -53,9 +60,18 @@ def broken_gzips():
     yield pytest.param(whole + b"something else", id="something after it")
 
 
-@pytest.mark.parametrize("content", list(broken_gzips()))
+def broken_frames():
+    whole = zstandard.ZstdCompressor(write_checksum=True).compress(LINES)
+    yield pytest.param(whole[:-1], id="end of the frame missing")
+    yield pytest.param(whole[:4], id="only the frame's magic")
+    yield pytest.param(whole[:-4] + b"else", id="frame's checksum wrong")
+    yield pytest.param(whole + whole[:9], id="second frame missing")
+    yield pytest.param(whole + b"something else", id="something after the frame")
+
+
+@pytest.mark.parametrize("content", [*broken_gzips(), *broken_frames()])
 @pytest.mark.parametrize("chunk_bytes", [64, 1 << 20])
-def test_damaged_gzip_is_not_taken_for_whole(tmp_path, content, chunk_bytes):
+def test_damaged_content_is_not_taken_for_whole(tmp_path, content, chunk_bytes):
     with pytest.raises(DataQualityError, match=r"damaged or cut off, at line [0-9]+; deliver it whole"):
         list(read_chunks(write(tmp_path, content), chunk_bytes))
 
