@@ -99,10 +99,11 @@ def ingest_accounts() -> dict[str, int]:
 @task_step
 def list_batches() -> list[list[str]]:
     """Paths of the files that wait, in batches of about BATCH_BYTES, at most MOST_BATCHES of them."""
+    from pipelines.ingestion.landing import mark_file
     from pipelines.journeys.ingest import INGESTED_SOURCES, find_files
 
     files = find_files(_house(), [source for source in INGESTED_SOURCES if source != FIRST_SOURCE])
-    sizes = [(str(file.path), file.path.stat().st_size) for file in files]
+    sizes = [(str(file.path), mark_file(file.path).byte_count) for file in files]
     return split_batches(sizes, max(BATCH_BYTES, sum(size for _, size in sizes) // MOST_BATCHES + 1))
 
 
@@ -125,7 +126,7 @@ def ingest_batch(paths: Sequence[str]) -> dict[str, int]:
     from pipelines.journeys.ingest import ingest, name_files
 
     house = _house()
-    return _count_lines(ingest(house, name_files(house, [Path(path) for path in paths])))
+    return _count_lines(ingest(house, name_files(house, paths)))
 
 
 def _count_lines(deliveries: Sequence[Delivery]) -> dict[str, int]:

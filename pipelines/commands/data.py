@@ -35,8 +35,15 @@ def generate(  # noqa: PLR0913 - a command's options
 
 
 @app.command()
-def ingest(paths: Annotated[list[Path] | None, typer.Argument(help="Files in landing; default: all.")] = None) -> None:
-    """Take in what waits in landing. Exits 1 when a file had to be held, after taking in all others."""
+def ingest(
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Files, directories or globs in landing; default: all of it.")
+    ] = None,
+) -> None:
+    """Take in what waits in landing. Exits 1 when a file had to be held, after taking in all others.
+
+    A file that is still being written is left for the next run, and is no failure.
+    """
     from pipelines.journeys.house import open_house
     from pipelines.journeys.ingest import find_files, name_files
     from pipelines.journeys.ingest import ingest as take_in
@@ -45,8 +52,8 @@ def ingest(paths: Annotated[list[Path] | None, typer.Argument(help="Files in lan
     deliveries = take_in(house, name_files(house, paths) if paths else find_files(house))
     for delivery in deliveries:
         name, counts = f"{delivery.source}/{delivery.file_name}", delivery.counts
-        if delivery.state == "held":
-            typer.echo(f"tokumei: {name} is held: {delivery.reason}", err=True)
+        if delivery.state in ("held", "left"):
+            typer.echo(f"tokumei: {name} is {delivery.state}: {delivery.reason}", err=True)
             continue
         typer.echo(
             f"{name} {delivery.state}: {counts.read} read = {counts.accepted} accepted + {counts.rejected} rejected "

@@ -54,9 +54,10 @@ class LineCounts:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One arrival of one file. state: committed, duplicate or held.
+    """One arrival of one file. state: committed, duplicate or held; left, for one still written, is never entered.
 
-    file_name: relative to the source's directory in landing. reason: why it is held. settled: its landing file is gone.
+    file_name: relative to the source's directory in landing. reason: why it is held or left.
+    settled: its landing file is gone.
     """
 
     content_digest: str

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 
 from pipelines.contracts.model import Catalogue, Contract
 from pipelines.errors import ConfigurationError
+from pipelines.ingestion.landing import LandedPath, Mark, StoredObject, list_files, mark_file
 from pipelines.ingestion.readers import Decompressed
 
-COMPRESSION_SUFFIXES = (".gz",)
+COMPRESSION_SUFFIXES = (".gz", ".zst")
 FILE_ID_DIGITS = 16
 UNKNOWN_FORMAT = "unknown"
+WILDCARDS = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,45 +25,78 @@ class SourceFile:
 
     source: str
     name: str
-    path: Path
+    path: LandedPath
     format: str
 
 
-def find_source_files(landing: Path, catalogue: Catalogue, sources: Sequence[str]) -> tuple[SourceFile, ...]:
-    """Every file below landing/<source>, source by source in the given order, by name; hidden files are unfinished."""
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file held when it was read. digest: what it is known by; byte_count: decompressed; mark: of the file."""
+
+    digest: str
+    byte_count: int
+    mark: Mark
+
+
+def find_source_files(landing: LandedPath, catalogue: Catalogue, sources: Sequence[str]) -> tuple[SourceFile, ...]:
+    """Every finished file below landing/<source>, source by source in the given order, by name."""
     return tuple(
-        describe_file(path, landing, catalogue.get("sources", source))
+        describe_file(path, place, catalogue.get("sources", source))
         for source in sources
-        for path in sorted((landing / source).rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
+        for place, path in list_files(landing, source)
     )
 
 
-def describe_file(path: Path, landing: Path, contract: Contract) -> SourceFile:
+def describe_file(path: LandedPath, place: str, contract: Contract) -> SourceFile:
     """How a file is read, by its name without compression suffixes, as the source's contract says."""
     name = path.name
     for suffix in COMPRESSION_SUFFIXES:
         name = name.removesuffix(suffix)
     formats = contract.properties["formats"]
-    place = path.relative_to(landing / contract.name).as_posix()
     return SourceFile(contract.name, place, path, formats.get(Path(name).suffix, UNKNOWN_FORMAT))
 
 
-def locate_path(path: Path, landing: Path, catalogue: Catalogue) -> SourceFile:
-    """The source file behind a path, there or not; ConfigurationError when the path lies below no source."""
+def locate_place(named: str, landing: LandedPath, uri: str, catalogue: Catalogue) -> tuple[str, str]:
+    """The source, and the file, directory or glob below landing/<source>, that somebody named; there or not.
+
+    ConfigurationError for what lies below no source.
+    """
+    place = _make_relative(named, landing, uri)
+    source, _, rest = (place or "").partition("/")
+    if (
+        place
+        and ".." not in PurePosixPath(place).parts
+        and source in {item.name for item in catalogue.layer("sources")}
+    ):
+        return source, rest
+    raise ConfigurationError(
+        f"{PurePosixPath(named).name} is not below {landing}/<source>", hint="move it into landing/<source> first"
+    )
+
+
+def _make_relative(named: str, landing: LandedPath, uri: str) -> str | None:
+    if isinstance(landing, StoredObject):
+        for start in (f"{uri.partition('?')[0].rstrip('/')}/", f"{landing.key}/"):
+            if named.startswith(start):
+                return named.removeprefix(start)
+        return None
+    path = Path(named)
     absolute, below = path.parent.resolve() / path.name, landing.resolve()
-    for contract in catalogue.layer("sources"):
-        if below / contract.name in absolute.parents:
-            return describe_file(absolute, below, contract)
-    raise ConfigurationError(f"{path.name} is not below {landing}/<source>", hint="move it into landing/<source> first")
+    return absolute.relative_to(below).as_posix() if below in absolute.parents else None
 
 
-def digest_content(path: Path) -> str:
+def match_place(place: str, name: str) -> bool:
+    """True when a file's name is this place, lies in this directory, or fits this glob, whose * also takes in /."""
+    return name == place or not place or name.startswith(f"{place.rstrip('/')}/") or fnmatchcase(name, place)
+
+
+def digest_content(path: LandedPath) -> Content:
     """SHA-256 of the decompressed content, in hexadecimal: the same for a file under any name or compression."""
-    digest = hashlib.sha256()
+    mark, digest, byte_count = mark_file(path), hashlib.sha256(), 0
     with Decompressed(path) as stream:
         while block := stream.read_block():
             digest.update(block)
+            byte_count += len(block)
         if stream.cut_off:
             digest.update(b"\x00cut off")
-    return digest.hexdigest()
+    return Content(digest.hexdigest(), byte_count, mark)

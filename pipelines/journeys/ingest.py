@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from pipelines.control.deliveries import (
     Delivery,
@@ -16,12 +15,16 @@ from pipelines.control.deliveries import (
     was_entered,
 )
 from pipelines.control.subjects import suppression_version
-from pipelines.errors import ConfigurationError, DataQualityError, StorageBusyError
+from pipelines.errors import ConfigurationError, DataQualityError, FileUnfinishedError, StorageBusyError
+from pipelines.ingestion.landing import is_still_written, mark_file, open_landing, remove_unchanged
 from pipelines.ingestion.sources import (
+    WILDCARDS,
+    Content,
     SourceFile,
     digest_content,
     find_source_files,
-    locate_path,
+    locate_place,
+    match_place,
 )
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import hold_keys, renew_keyring
@@ -31,6 +34,7 @@ from pipelines.journeys.stage import (
     Stage,
     commit_stage,
     describe_error,
+    discard_on_error,
     discard_stage,
     stage_safely,
 )
@@ -41,49 +45,56 @@ RESTAGE_ATTEMPTS = 5
 
 
 def ingest(house: House, files: Iterable[SourceFile]) -> tuple[Delivery, ...]:
-    """Take in files one by one; a bad one is held and the others go on."""
+    """Take in files one by one; a bad one is held, one that is still being written is left, and the others go on."""
     _settle_gone_files(house)
     return tuple(delivery for file in files if (delivery := ingest_file(house, file)))
 
 
 def find_files(house: House, sources: Sequence[str] = INGESTED_SOURCES) -> tuple[SourceFile, ...]:
     """What waits in landing, accounts first, so that consent is known before anything else is stored."""
-    return find_source_files(house.settings.landing, house.catalogue, sources)
+    return find_source_files(open_landing(house.settings.landing_uri), house.catalogue, sources)
 
 
-def name_files(house: House, paths: Sequence[Path]) -> tuple[SourceFile, ...]:
-    """The source files behind paths, in the order in which they are to be ingested, without those ingested already.
+def name_files(house: House, names: Sequence[str]) -> tuple[SourceFile, ...]:
+    """The files that paths, directories, globs or URIs name, in the order in which they are to be ingested.
 
-    ConfigurationError for a path that is not below landing, or where no file is nor was.
+    Those ingested already are left out. ConfigurationError for what is not below landing, or where no file is nor was.
     """
-    named = [locate_path(path, house.settings.landing, house.catalogue) for path in paths]
-    waiting = [file for file in named if _is_waiting(house, file)]
-    return tuple(sorted(waiting, key=lambda file: (file.source in INGESTED_SOURCES[1:], file.source, file.path)))
+    landing = open_landing(house.settings.landing_uri)
+    named: dict[tuple[str, str], SourceFile] = {}
+    for name in names:
+        source, place = locate_place(name, landing, house.settings.landing_uri, house.catalogue)
+        matches = [file for file in find_files(house, (source,)) if match_place(place, file.name)]
+        if not matches:
+            _require_known(house, source, place)
+        named |= {(file.source, file.name): file for file in matches}
+    return tuple(sorted(named.values(), key=lambda file: (file.source in INGESTED_SOURCES[1:], file.source, file.name)))
 
 
-def _is_waiting(house: House, file: SourceFile) -> bool:
-    if file.path.is_file():
-        return True
-    if was_entered(house.ledger, file.source, file.name):
-        return False
-    raise ConfigurationError(f"there is no file {file.source}/{file.name} in landing", hint="check its name")
+def _require_known(house: House, source: str, place: str) -> None:
+    """A source itself and a glob may well match nothing; a file must at least have been there."""
+    if place and not WILDCARDS & set(place) and not was_entered(house.ledger, source, place):
+        raise ConfigurationError(f"there is no file {source}/{place} in landing", hint="check its name")
 
 
 def _settle_gone_files(house: House) -> None:
     """Finish what a crash left between removing a file and noting it; lift the hold on files that somebody took out."""
+    landing = open_landing(house.settings.landing_uri)
     for source, name in unsettled_files(house.ledger):
-        if not (house.settings.landing / source / name).exists():
+        if not (landing / source / name).exists():
             settle_file(house.ledger, source, name)
 
 
 def ingest_file(house: House, file: SourceFile) -> Delivery | None:
-    """One file, exactly once: committed, known as a duplicate, or held; None when another run took it away.
+    """One file, exactly once: committed, known as a duplicate, held or left; None when another run took it away.
 
     StorageBusyError, with the file still in landing, for whatever else goes wrong outside of the file's own lines.
     """
     with record_step("ingest_file", file.source) as step:
         try:
-            delivery = _deliver(house, file, digest_content(file.path))
+            delivery = _deliver(house, file)
+        except FileUnfinishedError as error:
+            return replace(_describe(house, file, "", "left", LineCounts()), reason=str(error))
         except EXPECTED:
             raise
         except UNEXPECTED as error:
@@ -102,18 +113,33 @@ def ingest_file(house: House, file: SourceFile) -> Delivery | None:
         )
 
 
-def _deliver(house: House, file: SourceFile, digest: str) -> Delivery:
+def _deliver(house: House, file: SourceFile) -> Delivery:
     """Take in what is new, enter it in the ledger, and only then remove the landing file."""
-    known = find_deliveries(house.ledger, file.source, digest)
-    delivery = _find_unfinished(known, file)
-    if delivery is None:
-        delivery = _take_in(house, file, digest, known)
-        if not record_delivery(house.ledger, delivery):
-            return _deliver(house, file, digest)  # another run has entered it meanwhile
-    if delivery.state != "held":
-        file.path.unlink(missing_ok=True)
+    if is_still_written(file.path, house.settings.quiet_seconds):
+        raise _unfinished(file)
+    content = digest_content(file.path)
+    delivery = _enter(house, file, content)
+    if delivery.state != "held" and remove_unchanged(file.path, content.mark):
         settle_file(house.ledger, file.source, file.name)
     return delivery
+
+
+def _unfinished(file: SourceFile) -> FileUnfinishedError:
+    return FileUnfinishedError(
+        f"{file.source}/{file.name} is still being written", hint="it stays in landing for a later run"
+    )
+
+
+def _enter(house: House, file: SourceFile, content: Content) -> Delivery:
+    """The delivery of a file, entered in the ledger now or before."""
+    known = find_deliveries(house.ledger, file.source, content.digest)
+    delivery = _find_unfinished(known, file)
+    if delivery is not None:
+        return delivery
+    delivery = _take_in(house, file, content, known)
+    if record_delivery(house.ledger, delivery):
+        return delivery
+    return _enter(house, file, content)  # another run has entered it meanwhile
 
 
 def _find_unfinished(known: Iterable[Delivery], file: SourceFile) -> Delivery | None:
@@ -122,18 +148,24 @@ def _find_unfinished(known: Iterable[Delivery], file: SourceFile) -> Delivery | 
     return next((each for each in named if each.state != "held" and not each.settled), None)
 
 
-def _take_in(house: House, file: SourceFile, digest: str, known: Iterable[Delivery]) -> Delivery:
+def _take_in(house: House, file: SourceFile, content: Content, known: Iterable[Delivery]) -> Delivery:
     """What becomes of a file that was not entered yet; FileNotFoundError when another run has just removed it."""
+    digest = content.digest
     earlier = next((each.counts.read for each in known if each.state == "committed"), None)
     if earlier is not None:
-        file.path.stat()
+        _require_unchanged(file, content)
         return _describe(house, file, digest, "duplicate", LineCounts(read=earlier, duplicate=earlier))
     try:
-        stage = _stage_and_commit(house, file, digest)
+        stage = _stage_and_commit(house, file, content)
     except DataQualityError as error:
         return replace(_describe(house, file, digest, "held", LineCounts()), reason=f"no line of it is stored; {error}")
     delivery = _describe(house, file, digest, "committed", stage.counts)
     return replace(delivery, event_dates=tuple(sorted(stage.dates)))
+
+
+def _require_unchanged(file: SourceFile, content: Content) -> None:
+    if mark_file(file.path) != content.mark:
+        raise _unfinished(file)
 
 
 def _describe(house: House, file: SourceFile, digest: str, state: str, counts: LineCounts) -> Delivery:
@@ -141,17 +173,18 @@ def _describe(house: House, file: SourceFile, digest: str, state: str, counts: L
     return Delivery(digest, file.source, file.name, state, now, now.date(), counts)
 
 
-def _stage_and_commit(house: House, file: SourceFile, digest: str) -> Stage:
+def _stage_and_commit(house: House, file: SourceFile, content: Content) -> Stage:
     """Stage under the tombstones and keys of now; when these changed meanwhile, stage again.
 
     Otherwise who just left would be stored, or rows under a key that was destroyed, which no deletion could find.
     """
     for _ in range(RESTAGE_ATTEMPTS):
         current = renew_keyring(house)
-        stage = stage_safely(current, file, digest)
-        with hold_keys(current) as keys_are_live:
+        stage = stage_safely(current, file, content.digest)
+        with discard_on_error(stage), hold_keys(current) as keys_are_live:
+            _require_unchanged(file, content)
             if keys_are_live and stage.suppression_version == suppression_version(house.ledger):
-                commit_stage(current, stage, file.source, digest)
+                commit_stage(current, stage, file.source, content.digest)
                 return stage
         discard_stage(stage)
     raise StorageBusyError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -80,16 +81,13 @@ def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
     contract = house.catalogue.get("sources", file.source)
     require_usable(file)
     stage = _open_stage(house, file.source)
-    try:
+    with discard_on_error(stage):
         suppression = read_suppression(house.ledger)
         stage.suppression_version = suppression.version
         batch = Batch(file.source, digest[:FILE_ID_DIGITS], house.keyring, read_vocabulary(contract))
         for parsed in parse_file(file, contract, house.settings.timezone):
             _stage_chunk(house, stage, parsed, batch, suppression)
         _close(stage, contract)
-    except BaseException:
-        discard_stage(stage)
-        raise
     return stage
 
 
@@ -144,6 +142,16 @@ def commit_stage(house: House, stage: Stage, source: str, digest: str) -> None:
 def discard_stage(stage: Stage) -> None:
     for table_stage in stage.tables.values():
         table_stage.discard()
+
+
+@contextmanager
+def discard_on_error(stage: Stage) -> Iterator[None]:
+    """Leave nothing of a stage behind when it cannot be committed."""
+    try:
+        yield
+    except BaseException:
+        discard_stage(stage)
+        raise
 
 
 def _store_accounts(house: House, rows: pl.DataFrame) -> None:

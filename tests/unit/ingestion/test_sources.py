@@ -3,10 +3,11 @@
 import gzip
 
 import pytest
+import zstandard
 
 from pipelines.contracts.model import load_catalogue
 from pipelines.errors import ConfigurationError
-from pipelines.ingestion.sources import digest_content, find_source_files, locate_path
+from pipelines.ingestion.sources import digest_content, find_source_files, locate_place, match_place
 from pipelines.settings import REPOSITORY
 
 CATALOGUE = load_catalogue(REPOSITORY / "data_contracts")
@@ -33,29 +34,69 @@ def test_files_are_found_in_the_order_of_sources_and_then_of_names(landing):
 
 @pytest.mark.parametrize("name", ["x.txt", "x", "x.log.bz2", "x.csv.gz"])
 def test_suffix_that_the_contract_does_not_read_has_no_format(landing, name):
-    assert locate_path(landing / "access" / name, landing, CATALOGUE).format == "unknown"
+    (landing / "access" / name).touch()
+    found = {file.name: file.format for file in find_source_files(landing, CATALOGUE, ("access",))}
+    assert found[name] == "unknown"
 
 
-def test_path_is_located_whether_its_file_is_there_or_not(landing):
-    assert locate_path(landing / "access" / "gone.log", landing, CATALOGUE).name == "gone.log"
+@pytest.mark.parametrize("name", [".a.log", "a.log.tmp", "a.log.PART", "a.log.partial", "a.filepart", ".~tmp~/a.log"])
+def test_unfinished_names_are_no_files(landing, name):
+    before = find_source_files(landing, CATALOGUE, ("access",))
+    (landing / "access" / name).parent.mkdir(exist_ok=True)
+    (landing / "access" / name).touch()
+    assert find_source_files(landing, CATALOGUE, ("access",)) == before
 
 
-@pytest.mark.parametrize("path", ["a.log", "unknown/a.log", "access/../../a.log", "../keys/keyring.json", "access"])
+def locate(path, landing):
+    return locate_place(str(path), landing, str(landing), CATALOGUE)
+
+
+@pytest.mark.parametrize("place", ["gone.log", "host1", "2026-*.log"])
+def test_path_is_located_whether_its_file_is_there_or_not(landing, place):
+    assert locate(landing / "access" / place, landing) == ("access", place)
+
+
+def test_a_source_is_a_place_of_its_own(landing):
+    assert locate(landing / "access", landing) == ("access", "")
+
+
+@pytest.mark.parametrize("path", ["a.log", "unknown/a.log", "access/../../a.log", "../keys/keyring.json"])
 def test_path_outside_of_the_sources_is_refused(landing, path):
     with pytest.raises(ConfigurationError, match=r"is not below .*landing/<source>; move it"):
-        locate_path(landing / path, landing, CATALOGUE)
+        locate(landing / path, landing)
+
+
+@pytest.mark.parametrize(
+    ("place", "matched"),
+    [
+        ("", ["a.log", "b.log.gz", "host1/a.jsonl"]),
+        ("a.log", ["a.log"]),
+        ("host1", ["host1/a.jsonl"]),
+        ("host1/", ["host1/a.jsonl"]),
+        ("*.log*", ["a.log", "b.log.gz"]),
+        ("*/a.*", ["host1/a.jsonl"]),
+        ("host", []),
+    ],
+)
+def test_place_is_a_file_a_directory_or_a_glob(place, matched):
+    assert [name for name in ("a.log", "b.log.gz", "host1/a.jsonl") if match_place(place, name)] == matched
 
 
 def test_content_is_known_whatever_its_compression(tmp_path):
-    plain, packed, other = tmp_path / "a", tmp_path / "b", tmp_path / "c"
-    plain.write_bytes(b"one\ntwo\n")
-    packed.write_bytes(gzip.compress(b"one\ntwo\n", mtime=1))
-    other.write_bytes(b"one\ntwo")
-    assert digest_content(plain) == digest_content(packed) != digest_content(other)
+    whole = b"one\ntwo\n"
+    forms = [whole, gzip.compress(whole, mtime=1), zstandard.compress(whole), zstandard.compress(whole[:3], 9)]
+    forms[3] += zstandard.compress(whole[3:])
+    digests = [digest(tmp_path, form) for form in forms]
+    assert len(set(digests)) == 1
+    assert digest(tmp_path, whole[:-1]) not in digests
 
 
-def test_torn_file_is_not_taken_for_the_content_that_it_began(tmp_path):
-    plain, torn = tmp_path / "a", tmp_path / "b"
-    plain.write_bytes(b"one\ntwo\n")
-    torn.write_bytes(gzip.compress(b"one\ntwo\n")[:-3])
-    assert digest_content(plain) != digest_content(torn)
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
+def test_torn_file_is_not_taken_for_the_content_that_it_began(tmp_path, compress):
+    assert digest(tmp_path, b"one\ntwo\n") != digest(tmp_path, compress(b"one\ntwo\n")[:-3])
+
+
+def digest(tmp_path, content):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    return digest_content(path).digest
