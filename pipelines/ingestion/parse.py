@@ -24,20 +24,22 @@ EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 class ParsedLines:
     """One chunk after parsing: raw rows (the source's columns, line_number, event_date), rejects, and lines read.
 
-    undeclared_count: fields of JSON objects that the contract does not name; they were dropped.
+    undeclared_count: fields of JSON objects that the contract does not name; they were dropped. duplicate_count: lines
+    read that are neither rows nor rejects, for they came before.
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
     read_count: int
     undeclared_count: int = 0
+    duplicate_count: int = 0
 
 
 def parse_file(
     file: SourceFile, contract: Contract, timezone: str, chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[ParsedLines]:
     """Every line of a file, parsed chunk by chunk; rows still hold identifiers and must not be stored."""
-    for chunk in read_chunks(file.path, chunk_bytes):
+    for chunk in read_chunks(file.path, chunk_bytes, file.byte_limit):
         yield parse_chunk(chunk, file.format, contract, timezone)
 
 

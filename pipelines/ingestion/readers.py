@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,17 +35,21 @@ class Chunk:
 
 
 class Decompressed:
-    """A file's content block by block, compression told by its first bytes; `cut_off` once a damaged end was met."""
+    """A file's content block by block, compression told by its first bytes; `cut_off` once a damaged end was met.
 
-    def __init__(self, path: LandedPath) -> None:
+    byte_limit: where to end, within the content.
+    """
+
+    def __init__(self, path: LandedPath, byte_limit: int | None = None) -> None:
         self.cut_off = False
+        self._left = sys.maxsize if byte_limit is None else byte_limit
         self._raw = path.open("rb")
         self._read = _choose_reader(self._raw)
 
     def read_block(self) -> bytes:
         """The next bytes, empty at the end; damage ends the file early instead of raising."""
         try:
-            return self._read(BLOCK_BYTES)
+            return self._take(self._read(min(BLOCK_BYTES, self._left)))
         except (EOFError, gzip.BadGzipFile, zlib.error):
             self.cut_off = True
         except OSError as error:
@@ -52,6 +57,10 @@ class Decompressed:
                 raise  # the disk's word, not that of pyarrow's decompression
             self.cut_off = True
         return b""
+
+    def _take(self, block: bytes) -> bytes:
+        self._left -= len(block)
+        return block
 
     def __enter__(self) -> Self:
         return self
@@ -71,13 +80,13 @@ def _choose_reader(raw: io.BufferedReader) -> Callable[[int], bytes]:
     return raw.read1
 
 
-def read_chunks(path: LandedPath, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Chunk]:
+def read_chunks(path: LandedPath, chunk_bytes: int = CHUNK_BYTES, byte_limit: int | None = None) -> Iterator[Chunk]:
     """Line-aligned chunks of at least chunk_bytes, in order; a file without content gives none.
 
     DataQualityError for a line beyond LONGEST_LINE_BYTES, and, once all whole lines are read, for a damaged end.
     """
     pending, line, offset = bytearray(), 1, 0
-    with Decompressed(path) as stream:
+    with Decompressed(path, byte_limit) as stream:
         while block := stream.read_block():
             pending += block
             if len(pending) < chunk_bytes:

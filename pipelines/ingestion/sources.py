@@ -1,8 +1,7 @@
-"""Which files wait in landing, how each is to be read, and by what it is known: its content."""
+"""Which files wait in landing, and how each is to be read."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -10,8 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pipelines.contracts.model import Catalogue, Contract
 from pipelines.errors import ConfigurationError
-from pipelines.ingestion.landing import LandedPath, Mark, StoredObject, list_files, mark_file
-from pipelines.ingestion.readers import Decompressed
+from pipelines.ingestion.landing import LandedPath, StoredObject, list_files
 
 COMPRESSION_SUFFIXES = (".gz", ".zst")
 FILE_ID_DIGITS = 16
@@ -21,21 +19,16 @@ WILDCARDS = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file in landing. name: its path below landing/<source>; format: combined, json_lines, or unknown."""
+    """One file in landing. name: its path below landing/<source>; format: combined, json_lines, or unknown.
+
+    byte_limit: how much of its content is to be read, where that is not all of it.
+    """
 
     source: str
     name: str
     path: LandedPath
     format: str
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a file held when it was read. digest: what it is known by; byte_count: decompressed; mark: of the file."""
-
-    digest: str
-    byte_count: int
-    mark: Mark
+    byte_limit: int | None = None
 
 
 def find_source_files(landing: LandedPath, catalogue: Catalogue, sources: Sequence[str]) -> tuple[SourceFile, ...]:
@@ -88,15 +81,3 @@ def _make_relative(named: str, landing: LandedPath, uri: str) -> str | None:
 def match_place(place: str, name: str) -> bool:
     """True when a file's name is this place, lies in this directory, or fits this glob, whose * also takes in /."""
     return name == place or not place or name.startswith(f"{place.rstrip('/')}/") or fnmatchcase(name, place)
-
-
-def digest_content(path: LandedPath) -> Content:
-    """SHA-256 of the decompressed content, in hexadecimal: the same for a file under any name or compression."""
-    mark, digest, byte_count = mark_file(path), hashlib.sha256(), 0
-    with Decompressed(path) as stream:
-        while block := stream.read_block():
-            digest.update(block)
-            byte_count += len(block)
-        if stream.cut_off:
-            digest.update(b"\x00cut off")
-    return Content(digest.hexdigest(), byte_count, mark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from pipelines.control.contents import Extent, begin_commit, list_extents, take_turn
 from pipelines.control.deliveries import (
     Delivery,
     LineCounts,
@@ -16,12 +17,11 @@ from pipelines.control.deliveries import (
 )
 from pipelines.control.subjects import suppression_version
 from pipelines.errors import ConfigurationError, DataQualityError, FileUnfinishedError, StorageBusyError
+from pipelines.ingestion.content import Content, digest_content, look_again
 from pipelines.ingestion.landing import is_still_written, mark_file, open_landing, remove_unchanged
 from pipelines.ingestion.sources import (
     WILDCARDS,
-    Content,
     SourceFile,
-    digest_content,
     find_source_files,
     locate_place,
     match_place,
@@ -117,11 +117,15 @@ def _deliver(house: House, file: SourceFile) -> Delivery:
     """Take in what is new, enter it in the ledger, and only then remove the landing file."""
     if is_still_written(file.path, house.settings.quiet_seconds):
         raise _unfinished(file)
-    content = digest_content(file.path)
+    content = _read_content(house, file)
     delivery = _enter(house, file, content)
     if delivery.state != "held" and remove_unchanged(file.path, content.mark):
         settle_file(house.ledger, file.source, file.name)
     return delivery
+
+
+def _read_content(house: House, file: SourceFile) -> Content:
+    return digest_content(file, list_extents(house.ledger, file.source))
 
 
 def _unfinished(file: SourceFile) -> FileUnfinishedError:
@@ -131,15 +135,18 @@ def _unfinished(file: SourceFile) -> FileUnfinishedError:
 
 
 def _enter(house: House, file: SourceFile, content: Content) -> Delivery:
-    """The delivery of a file, entered in the ledger now or before."""
+    """The delivery of a file, entered in the ledger now or before; FileNotFoundError when another run removed it."""
     known = find_deliveries(house.ledger, file.source, content.digest)
-    delivery = _find_unfinished(known, file)
-    if delivery is not None:
-        return delivery
-    delivery = _take_in(house, file, content, known)
-    if record_delivery(house.ledger, delivery):
-        return delivery
-    return _enter(house, file, content)  # another run has entered it meanwhile
+    unfinished = _find_unfinished(known, file)
+    if unfinished is not None:
+        return unfinished
+    earlier = next((each.counts.read for each in known if each.state == "committed"), None)
+    if earlier is None:
+        return _take_in(house, file, content)
+    _require_unchanged(file, content)
+    duplicate = _describe(house, file, content.digest, "duplicate", LineCounts(read=earlier, duplicate=earlier))
+    record_delivery(house.ledger, duplicate)
+    return duplicate
 
 
 def _find_unfinished(known: Iterable[Delivery], file: SourceFile) -> Delivery | None:
@@ -148,19 +155,15 @@ def _find_unfinished(known: Iterable[Delivery], file: SourceFile) -> Delivery | 
     return next((each for each in named if each.state != "held" and not each.settled), None)
 
 
-def _take_in(house: House, file: SourceFile, content: Content, known: Iterable[Delivery]) -> Delivery:
-    """What becomes of a file that was not entered yet; FileNotFoundError when another run has just removed it."""
-    digest = content.digest
-    earlier = next((each.counts.read for each in known if each.state == "committed"), None)
-    if earlier is not None:
-        _require_unchanged(file, content)
-        return _describe(house, file, digest, "duplicate", LineCounts(read=earlier, duplicate=earlier))
+def _take_in(house: House, file: SourceFile, content: Content) -> Delivery:
+    """What becomes of a file whose content was not committed yet: committed now, or held."""
     try:
-        stage = _stage_and_commit(house, file, content)
+        delivery = _stage_and_commit(house, file, content)
     except DataQualityError as error:
-        return replace(_describe(house, file, digest, "held", LineCounts()), reason=f"no line of it is stored; {error}")
-    delivery = _describe(house, file, digest, "committed", stage.counts)
-    return replace(delivery, event_dates=tuple(sorted(stage.dates)))
+        delivery = _describe(house, file, content.digest, "held", LineCounts())
+        delivery = replace(delivery, reason=f"no line of it is stored; {error}")
+        record_delivery(house.ledger, delivery)
+    return delivery or _enter(house, file, content)  # another run has entered it meanwhile
 
 
 def _require_unchanged(file: SourceFile, content: Content) -> None:
@@ -173,20 +176,56 @@ def _describe(house: House, file: SourceFile, digest: str, state: str, counts: L
     return Delivery(digest, file.source, file.name, state, now, now.date(), counts)
 
 
-def _stage_and_commit(house: House, file: SourceFile, content: Content) -> Stage:
-    """Stage under the tombstones and keys of now; when these changed meanwhile, stage again.
+def _stage_and_commit(house: House, file: SourceFile, content: Content) -> Delivery | None:
+    """Stage under what holds now, and commit while it still does, else stage again; None when another run was faster.
 
-    Otherwise who just left would be stored, or rows under a key that was destroyed, which no deletion could find.
+    What holds: the tombstones, or who just left would be stored; the keys, or rows under a destroyed one would be,
+    which no deletion could find; and how much of the file's beginning was taken in before.
     """
     for _ in range(RESTAGE_ATTEMPTS):
+        content = _finish_beginnings(house, file, content)
         current = renew_keyring(house)
-        stage = stage_safely(current, file, content.digest)
-        with discard_on_error(stage), hold_keys(current) as keys_are_live:
+        stage = stage_safely(current, file, content)
+        with discard_on_error(stage), take_turn(house.ledger, file.source), hold_keys(current) as keys_are_live:
             _require_unchanged(file, content)
-            if keys_are_live and stage.suppression_version == suppression_version(house.ledger):
-                commit_stage(current, stage, file.source, content.digest)
-                return stage
+            latest = _look_again(house, file, content)
+            is_same = latest.beginnings == content.beginnings
+            if keys_are_live and is_same and stage.suppression_version == suppression_version(house.ledger):
+                return _commit(current, file, content, stage)
+        content = latest
         discard_stage(stage)
     raise StorageBusyError(
         "tombstones or keys changed during every attempt", hint="run ingest again when deletions are done"
     )
+
+
+def _look_again(house: House, file: SourceFile, content: Content) -> Content:
+    return look_again(file, content, list_extents(house.ledger, file.source))
+
+
+def _commit(house: House, file: SourceFile, content: Content, stage: Stage) -> Delivery | None:
+    """Make a stage visible and enter it; should this end halfway, the next run finishes it from the same bytes."""
+    begin_commit(house.ledger, file.source, _measure_extent(content, stage))
+    commit_stage(house, stage, file.source, content.digest)
+    delivery = _describe(house, file, content.digest, "committed", stage.counts)
+    delivery = replace(delivery, event_dates=tuple(sorted(stage.dates)))
+    return delivery if record_delivery(house.ledger, delivery) else None
+
+
+def _measure_extent(content: Content, stage: Stage) -> Extent:
+    line_count = stage.last_line.count_settled(content.line_count, is_ended=content.is_ended)
+    return Extent(content.digest, content.prefix_digest, content.byte_count, line_count, is_open=True)
+
+
+def _finish_beginnings(house: House, file: SourceFile, content: Content) -> Content:
+    """Take in first what a crashed run had half committed of a file that grew since, from the beginning of that file.
+
+    Else its lines would be doubled in the tables that it reached, or missing from the others.
+    """
+    while content.half_committed:
+        with take_turn(house.ledger, file.source):
+            content = _look_again(house, file, content)
+        if extent := content.half_committed:
+            beginning = replace(file, byte_limit=extent.byte_count)
+            _stage_and_commit(house, beginning, replace(_read_content(house, beginning), mark=content.mark))
+    return content

@@ -20,9 +20,11 @@ from pipelines.control.deliveries import (
 from pipelines.control.subjects import Suppression, read_suppression, store_account_facts
 from pipelines.deletion.request import accept_requests
 from pipelines.errors import DataQualityError, TokumeiError
+from pipelines.ingestion.content import Content
 from pipelines.ingestion.enrich import Batch, build_rows, pseudonymise_accounts, read_vocabulary, suppress_lines
 from pipelines.ingestion.parse import ParsedLines, parse_file
 from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_usable
+from pipelines.ingestion.repeats import LastLine, leave_out_known
 from pipelines.ingestion.sources import (
     FILE_ID_DIGITS,
     SourceFile,
@@ -51,13 +53,14 @@ class Stage:
     dates: set[date] = field(default_factory=set)
     undeclared_count: int = 0
     suppression_version: int = 0
+    last_line: LastLine = field(default_factory=LastLine)
 
 
-def stage_safely(house: House, file: SourceFile, digest: str) -> Stage:
+def stage_safely(house: House, file: SourceFile, content: Content) -> Stage:
     """Stage a file; an unexpected error holds it, told by kind and place only, since its own text may quote a line."""
     with record_step("stage_file", file.source) as step:
         try:
-            stage = _stage_file(house, file, digest)
+            stage = _stage_file(house, file, content)
         except (*EXPECTED, OSError):
             raise
         except UNEXPECTED as error:
@@ -77,16 +80,17 @@ def describe_error(error: BaseException) -> str:
     return f"stopped with {type(error).__name__} at {Path(ours[-1].filename).name}:{ours[-1].lineno}"
 
 
-def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
+def _stage_file(house: House, file: SourceFile, content: Content) -> Stage:
     contract = house.catalogue.get("sources", file.source)
     require_usable(file)
     stage = _open_stage(house, file.source)
     with discard_on_error(stage):
         suppression = read_suppression(house.ledger)
         stage.suppression_version = suppression.version
-        batch = Batch(file.source, digest[:FILE_ID_DIGITS], house.keyring, read_vocabulary(contract))
+        batch = Batch(file.source, content.digest[:FILE_ID_DIGITS], house.keyring, read_vocabulary(contract))
         for parsed in parse_file(file, contract, house.settings.timezone):
-            _stage_chunk(house, stage, parsed, batch, suppression)
+            stage.last_line.see(parsed)
+            _stage_chunk(house, stage, leave_out_known(parsed, content.known_line_count), batch, suppression)
         _close(stage, contract)
     return stage
 
@@ -112,7 +116,9 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
             built = build_rows(rows, table_stage.table, batch)
         stage.measurements[name] += measure(built, stage.rules[name])
         table_stage.add(built)
-    stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
+    stage.counts += LineCounts(
+        parsed.read_count, rows.height, parsed.rejects.height, parsed.duplicate_count, suppressed
+    )
     stage.undeclared_count += parsed.undeclared_count
     if batch.source in LEDGER_SINKS:
         stage.for_ledger.append(rows)

@@ -1,13 +1,10 @@
 """Which files wait in landing, and by what each is known."""
 
-import gzip
-
 import pytest
-import zstandard
 
 from pipelines.contracts.model import load_catalogue
 from pipelines.errors import ConfigurationError
-from pipelines.ingestion.sources import digest_content, find_source_files, locate_place, match_place
+from pipelines.ingestion.sources import find_source_files, locate_place, match_place
 from pipelines.settings import REPOSITORY
 
 CATALOGUE = load_catalogue(REPOSITORY / "data_contracts")
@@ -80,23 +77,3 @@ def test_path_outside_of_the_sources_is_refused(landing, path):
 )
 def test_place_is_a_file_a_directory_or_a_glob(place, matched):
     assert [name for name in ("a.log", "b.log.gz", "host1/a.jsonl") if match_place(place, name)] == matched
-
-
-def test_content_is_known_whatever_its_compression(tmp_path):
-    whole = b"one\ntwo\n"
-    forms = [whole, gzip.compress(whole, mtime=1), zstandard.compress(whole), zstandard.compress(whole[:3], 9)]
-    forms[3] += zstandard.compress(whole[3:])
-    digests = [digest(tmp_path, form) for form in forms]
-    assert len(set(digests)) == 1
-    assert digest(tmp_path, whole[:-1]) not in digests
-
-
-@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
-def test_torn_file_is_not_taken_for_the_content_that_it_began(tmp_path, compress):
-    assert digest(tmp_path, b"one\ntwo\n") != digest(tmp_path, compress(b"one\ntwo\n")[:-3])
-
-
-def digest(tmp_path, content):
-    path = tmp_path / "file"
-    path.write_bytes(content)
-    return digest_content(path).digest
