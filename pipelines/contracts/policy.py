@@ -66,6 +66,7 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "minimumPeople": whole_number(1, 1_000_000),
     "peopleColumn": TEXT,
     "feeds": one_of("ledger"),
+    "eventId": TEXT,
     "formats": Shape("a mapping", lambda value: isinstance(value, dict)),
     "maximumRejectPercent": Shape("a number from 0 to 100", lambda value: NUMBER.fits(value) and 0 <= value <= 100),
     "internalHosts": NAMES,
@@ -83,7 +84,7 @@ REQUIRED_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "published": REQUIRED_ANYWHERE,
 }
 COLUMN_PROPERTIES = frozenset({"treatment", "identifierKind"})
-COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn")
+COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn", "eventId")
 RETENTION_DAYS = whole_number(0, 36_500)
 LOGICAL_TYPES: Mapping[str, str] = {
     "string": "string",

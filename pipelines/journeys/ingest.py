@@ -180,7 +180,8 @@ def _stage_and_commit(house: House, file: SourceFile, content: Content) -> Deliv
     """Stage under what holds now, and commit while it still does, else stage again; None when another run was faster.
 
     What holds: the tombstones, or who just left would be stored; the keys, or rows under a destroyed one would be,
-    which no deletion could find; and how much of the file's beginning was taken in before.
+    which no deletion could find; how much of the file's beginning was taken in before; and
+    which of its events.
     """
     for _ in range(RESTAGE_ATTEMPTS):
         content = _finish_beginnings(house, file, content)
@@ -189,14 +190,19 @@ def _stage_and_commit(house: House, file: SourceFile, content: Content) -> Deliv
         with discard_on_error(stage), take_turn(house.ledger, file.source), hold_keys(current) as keys_are_live:
             _require_unchanged(file, content)
             latest = _look_again(house, file, content)
-            is_same = latest.beginnings == content.beginnings
-            if keys_are_live and is_same and stage.suppression_version == suppression_version(house.ledger):
+            if keys_are_live and latest.beginnings == content.beginnings and _still_holds(house, stage):
                 return _commit(current, file, content, stage)
         content = latest
         discard_stage(stage)
     raise StorageBusyError(
         "tombstones or keys changed during every attempt", hint="run ingest again when deletions are done"
     )
+
+
+def _still_holds(house: House, stage: Stage) -> bool:
+    if stage.suppression_version != suppression_version(house.ledger):
+        return False
+    return stage.event_ids is None or not stage.event_ids.came_meanwhile()
 
 
 def _look_again(house: House, file: SourceFile, content: Content) -> Content:

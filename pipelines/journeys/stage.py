@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from anonymization.errors import AnonymizationError
-from pipelines.contracts.derive import lake_tables_of
+from pipelines.contracts.derive import find_event_column, lake_tables_of
 from pipelines.contracts.model import Contract
 from pipelines.control.deliveries import (
     LineCounts,
@@ -24,7 +24,7 @@ from pipelines.ingestion.content import Content
 from pipelines.ingestion.enrich import Batch, build_rows, pseudonymise_accounts, read_vocabulary, suppress_lines
 from pipelines.ingestion.parse import ParsedLines, parse_file
 from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_usable
-from pipelines.ingestion.repeats import LastLine, leave_out_known
+from pipelines.ingestion.repeats import EventIds, LastLine, leave_out_known, open_event_ids
 from pipelines.ingestion.sources import (
     FILE_ID_DIGITS,
     SourceFile,
@@ -54,6 +54,7 @@ class Stage:
     undeclared_count: int = 0
     suppression_version: int = 0
     last_line: LastLine = field(default_factory=LastLine)
+    event_ids: EventIds | None = None
 
 
 def stage_safely(house: House, file: SourceFile, content: Content) -> Stage:
@@ -88,15 +89,21 @@ def _stage_file(house: House, file: SourceFile, content: Content) -> Stage:
         suppression = read_suppression(house.ledger)
         stage.suppression_version = suppression.version
         batch = Batch(file.source, content.digest[:FILE_ID_DIGITS], house.keyring, read_vocabulary(contract))
+        stage.event_ids = open_event_ids(house.lake, house.catalogue, file.source, house.keyring, batch.file_id)
         for parsed in parse_file(file, contract, house.settings.timezone):
             stage.last_line.see(parsed)
-            _stage_chunk(house, stage, leave_out_known(parsed, content.known_line_count), batch, suppression)
+            fresh = leave_out_known(parsed, content.known_line_count)
+            fresh = stage.event_ids.leave_out(fresh) if stage.event_ids else fresh
+            _stage_chunk(house, stage, fresh, batch, suppression)
         _close(stage, contract)
     return stage
 
 
 def _open_stage(house: House, source: str) -> Stage:
-    tables = (*lake_tables_of(house.catalogue, source), house.catalogue.get("lake", "rejected_lines"))
+    tables = [*lake_tables_of(house.catalogue, source), house.catalogue.get("lake", "rejected_lines")]
+    if kept := find_event_column(house.catalogue, source):
+        # Committed first: whatever a crash leaves of this file, its events are then known to every other.
+        tables.sort(key=lambda table: table.name != kept[0].name)
     return Stage(
         tables={table.name: TableStage(house.lake, table) for table in tables},
         rules={table.name: compile_rules(table) for table in tables},

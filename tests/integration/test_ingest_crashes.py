@@ -43,6 +43,13 @@ def access_line(number, **changes):
     return json.dumps(request | changes)
 
 
+def event_line(number):
+    event = {"event": "app_open", "platform": "ios", "device_id": DEVICE[:-2] + f"{number:02}"}
+    return json.dumps(
+        event | {"time": "2026-11-22T10:00:00+09:00", "event_id": f"e{number}", "user_id": f"u{number:09}"}
+    )
+
+
 def account_line(number):
     facts = {"as_of": "2026-11-22", "user_id": f"u{number:09}", "open_listings": number, "open_trades": 0}
     return json.dumps(facts | {"last_transaction_date": None, "consent": number != 3})
@@ -163,3 +170,19 @@ def test_crash_shows_no_half_of_a_table(tmp_path, crasher):
     assert list(settings.home.glob("lake/page_views/event_date=*/**/*.parquet"))
     assert [frame.height for frame in read_lake(house).values()] == [0, 0, 0, 0]
     assert len(find_files(house)) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_crash_leaves_no_event_id_that_another_file_does_not_see(tmp_path, crasher, count):
+    """The table that keeps event ids is committed first."""
+    settings = new_home(tmp_path)
+    (settings.landing / "access/app.jsonl").unlink()
+    (settings.landing / "devices/app.jsonl").write_text("\n".join(event_line(number) for number in range(10)))
+    crash(crasher, settings, "commit", count)
+    (settings.landing / "devices/0.jsonl").write_text("\n".join(event_line(number) for number in range(5, 15)))
+    house = ingest_all(settings)
+    events = pl.read_delta(open_table(house.lake, house.catalogue.get("lake", "device_events")))
+    assert events.height == events["event_pseudonym"].n_unique() == 15
+    links = read_lake(house)["identity_links"]
+    assert links.select("user_pseudonym", "purpose").is_unique().all()
+    assert find_files(house) == ()
