@@ -98,12 +98,12 @@ def ingest_accounts() -> dict[str, int]:
 
 @task_step
 def list_batches() -> list[list[str]]:
-    """Paths of the files that wait, in batches of about BATCH_BYTES, at most MOST_BATCHES of them."""
+    """Names of the files that wait, in batches of about BATCH_BYTES, at most MOST_BATCHES of them."""
     from pipelines.ingestion.landing import mark_file
     from pipelines.journeys.ingest import INGESTED_SOURCES, find_files
 
     files = find_files(_house(), [source for source in INGESTED_SOURCES if source != FIRST_SOURCE])
-    sizes = [(str(file.path), mark_file(file.path).byte_count) for file in files]
+    sizes = [(f"{file.source}/{file.name}", mark_file(file.path).byte_count) for file in files]
     return split_batches(sizes, max(BATCH_BYTES, sum(size for _, size in sizes) // MOST_BATCHES + 1))
 
 
@@ -122,11 +122,11 @@ def split_batches(sizes: Sequence[tuple[str, int]], batch_bytes: int) -> list[li
 
 @task_step
 def ingest_batch(paths: Sequence[str]) -> dict[str, int]:
-    """Ingest some files; returns line counts by outcome."""
-    from pipelines.journeys.ingest import ingest, name_files
+    """Ingest the files of some names; returns line counts by outcome."""
+    from pipelines.journeys.ingest import ingest, recall_files
 
     house = _house()
-    return _count_lines(ingest(house, name_files(house, paths)))
+    return _count_lines(ingest(house, recall_files(house, paths)))
 
 
 def _count_lines(deliveries: Sequence[Delivery]) -> dict[str, int]:

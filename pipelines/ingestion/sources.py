@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pipelines.contracts.model import Catalogue, Contract
 from pipelines.errors import ConfigurationError
+from pipelines.ingestion.file_names import FileNames
 from pipelines.ingestion.landing import LandedPath, StoredObject, list_files
 
 COMPRESSION_SUFFIXES = (".gz", ".zst")
@@ -19,8 +20,9 @@ WILDCARDS = frozenset("*?[")
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file in landing. name: its path below landing/<source>; format: combined, json_lines, or unknown.
+    """One file in landing. format: combined, json_lines, or unknown.
 
+    name: its path below landing/<source>, as it may be shown and kept: without identifiers. place: that path as it is.
     byte_limit: how much of its content is to be read, where that is not all of it.
     """
 
@@ -28,25 +30,28 @@ class SourceFile:
     name: str
     path: LandedPath
     format: str
+    place: str = ""
     byte_limit: int | None = None
 
 
-def find_source_files(landing: LandedPath, catalogue: Catalogue, sources: Sequence[str]) -> tuple[SourceFile, ...]:
-    """Every finished file below landing/<source>, source by source in the given order, by name."""
+def find_source_files(
+    landing: LandedPath, catalogue: Catalogue, sources: Sequence[str], names: FileNames
+) -> tuple[SourceFile, ...]:
+    """Every finished file below landing/<source>, source by source in the given order, by place."""
     return tuple(
-        describe_file(path, place, catalogue.get("sources", source))
+        describe_file(path, place, catalogue.get("sources", source), names)
         for source in sources
         for place, path in list_files(landing, source)
     )
 
 
-def describe_file(path: LandedPath, place: str, contract: Contract) -> SourceFile:
+def describe_file(path: LandedPath, place: str, contract: Contract, names: FileNames) -> SourceFile:
     """How a file is read, by its name without compression suffixes, as the source's contract says."""
     name = path.name
     for suffix in COMPRESSION_SUFFIXES:
         name = name.removesuffix(suffix)
     formats = contract.properties["formats"]
-    return SourceFile(contract.name, place, path, formats.get(Path(name).suffix, UNKNOWN_FORMAT))
+    return SourceFile(contract.name, names.show(place), path, formats.get(Path(name).suffix, UNKNOWN_FORMAT), place)
 
 
 def locate_place(named: str, landing: LandedPath, uri: str, catalogue: Catalogue) -> tuple[str, str]:
@@ -78,6 +83,6 @@ def _make_relative(named: str, landing: LandedPath, uri: str) -> str | None:
     return absolute.relative_to(below).as_posix() if below in absolute.parents else None
 
 
-def match_place(place: str, name: str) -> bool:
-    """True when a file's name is this place, lies in this directory, or fits this glob, whose * also takes in /."""
-    return name == place or not place or name.startswith(f"{place.rstrip('/')}/") or fnmatchcase(name, place)
+def match_place(named: str, place: str) -> bool:
+    """True when a file's place is the named one, lies in this directory, or fits this glob, whose * also takes in /."""
+    return place == named or not named or place.startswith(f"{named.rstrip('/')}/") or fnmatchcase(place, named)

@@ -18,6 +18,7 @@ from pipelines.control.deliveries import (
 from pipelines.control.subjects import suppression_version
 from pipelines.errors import ConfigurationError, DataQualityError, FileUnfinishedError, StorageBusyError
 from pipelines.ingestion.content import Content, digest_content, look_again
+from pipelines.ingestion.file_names import FileNames, read_file_names
 from pipelines.ingestion.landing import is_still_written, mark_file, open_landing, remove_unchanged
 from pipelines.ingestion.sources import (
     WILDCARDS,
@@ -52,37 +53,52 @@ def ingest(house: House, files: Iterable[SourceFile]) -> tuple[Delivery, ...]:
 
 def find_files(house: House, sources: Sequence[str] = INGESTED_SOURCES) -> tuple[SourceFile, ...]:
     """What waits in landing, accounts first, so that consent is known before anything else is stored."""
-    return find_source_files(open_landing(house.settings.landing_uri), house.catalogue, sources)
+    return find_source_files(open_landing(house.settings.landing_uri), house.catalogue, sources, _read_names(house))
 
 
-def name_files(house: House, names: Sequence[str]) -> tuple[SourceFile, ...]:
+def _read_names(house: House) -> FileNames:
+    return read_file_names(house.catalogue, house.keyring.current("membership"))
+
+
+def name_files(house: House, named: Sequence[str]) -> tuple[SourceFile, ...]:
     """The files that paths, directories, globs or URIs name, in the order in which they are to be ingested.
 
     Those ingested already are left out. ConfigurationError for what is not below landing, or where no file is nor was.
     """
     landing = open_landing(house.settings.landing_uri)
-    named: dict[tuple[str, str], SourceFile] = {}
-    for name in names:
-        source, place = locate_place(name, landing, house.settings.landing_uri, house.catalogue)
-        matches = [file for file in find_files(house, (source,)) if match_place(place, file.name)]
-        if not matches:
-            _require_known(house, source, place)
-        named |= {(file.source, file.name): file for file in matches}
-    return tuple(sorted(named.values(), key=lambda file: (file.source in INGESTED_SOURCES[1:], file.source, file.name)))
+    chosen: dict[tuple[str, str], SourceFile] = {}
+    for each in named:
+        source, place = locate_place(each, landing, house.settings.landing_uri, house.catalogue)
+        matches = [file for file in find_files(house, (source,)) if match_place(place, file.place)]
+        if not matches and place and not WILDCARDS & set(place):
+            _require_known(house, source, _read_names(house).show(place))
+        chosen |= {(file.source, file.name): file for file in matches}
+    return tuple(sorted(chosen.values(), key=_rank))
 
 
-def _require_known(house: House, source: str, place: str) -> None:
-    """A source itself and a glob may well match nothing; a file must at least have been there."""
-    if place and not WILDCARDS & set(place) and not was_entered(house.ledger, source, place):
-        raise ConfigurationError(f"there is no file {source}/{place} in landing", hint="check its name")
+def _rank(file: SourceFile) -> tuple[bool, str, str]:
+    return file.source in INGESTED_SOURCES[1:], file.source, file.name
+
+
+def recall_files(house: House, named: Sequence[str]) -> tuple[SourceFile, ...]:
+    """The files that <source>/<name> stand for, as told by an earlier find_files, without those ingested already."""
+    waiting = {f"{file.source}/{file.name}": file for file in find_files(house)}
+    for each in (each for each in named if each not in waiting):
+        _require_known(house, *each.split("/", 1))
+    return tuple(waiting[each] for each in named if each in waiting)
+
+
+def _require_known(house: House, source: str, name: str) -> None:
+    if not was_entered(house.ledger, source, name):
+        raise ConfigurationError(f"there is no file {source}/{name} in landing", hint="check its name")
 
 
 def _settle_gone_files(house: House) -> None:
     """Finish what a crash left between removing a file and noting it; lift the hold on files that somebody took out."""
-    landing = open_landing(house.settings.landing_uri)
-    for source, name in unsettled_files(house.ledger):
-        if not (landing / source / name).exists():
-            settle_file(house.ledger, source, name)
+    unsettled = unsettled_files(house.ledger)
+    waiting = find_files(house, sorted({source for source, _ in unsettled}))
+    for source, name in set(unsettled).difference((file.source, file.name) for file in waiting):
+        settle_file(house.ledger, source, name)
 
 
 def ingest_file(house: House, file: SourceFile) -> Delivery | None:

@@ -21,9 +21,10 @@ from pipelines.errors import ConfigurationError, StorageBusyError
 from pipelines.journeys import ingest as journey
 from pipelines.journeys import stage as staging
 from pipelines.journeys.house import open_house
-from pipelines.journeys.ingest import RESTAGE_ATTEMPTS, find_files, ingest, ingest_file, name_files
+from pipelines.journeys.ingest import RESTAGE_ATTEMPTS, find_files, ingest, ingest_file, name_files, recall_files
 from pipelines.journeys.keys import make_keys
 from pipelines.lake.layout import open_table
+from pipelines.proof.scan import scan
 from pipelines.settings import load_settings, prepare_home
 
 DEVICE = "7d444840-9dc0-4a1d-8f5c-3f1f6f1f0a11"
@@ -363,6 +364,25 @@ def test_file_that_changes_after_it_was_committed_is_never_removed(house, monkey
     assert path.exists()
     assert ingest_all(house)[0].counts.accepted == 1
     assert not path.exists()
+
+
+def test_no_name_of_a_file_is_kept_with_an_identifier_in_it(house, caplog):
+    member, visitor = "u123456789", "taro@example.jp"
+    content = {"held": "torn\n", "taken": requests(1), "again": requests(1), "empty": ""}
+    for name, lines in content.items():
+        deliver(house, f"access/{member}/{name}-{visitor}.log", lines)
+    found = recall_files(house, [f"{file.source}/{file.name}" for file in find_files(house)])
+    with caplog.at_level(logging.DEBUG):
+        deliveries = ingest(house, found)
+    assert [delivery.state for delivery in deliveries] == ["committed", "committed", "held", "duplicate"]
+    assert [source for source, _, _ in held_files(house.ledger)] == ["access"]
+    assert recall_files(house, [f"access/{delivery.file_name}" for delivery in deliveries]) == (found[2],)
+    assert member not in caplog.text
+    assert visitor not in caplog.text
+    assert scan([house.settings.home], [member, visitor], excluded=[house.settings.landing]).findings == ()
+    found[2].path.unlink()
+    ingest_all(house)
+    assert held_files(house.ledger) == ()
 
 
 def test_search_holds_no_person_no_time_and_no_place(house):

@@ -23,7 +23,7 @@ def read(tmp_path, content, extents=(), byte_limit=None):
 def write(tmp_path, content, byte_limit=None):
     path = tmp_path / "file"
     path.write_bytes(content)
-    return SourceFile("access", "file", path, "combined", byte_limit)
+    return SourceFile("access", "file", path, "combined", "file", byte_limit)
 
 
 def extent(content, name=None, line_count=0, *, is_open=False):

@@ -2,12 +2,15 @@
 
 import pytest
 
+from anonymization.keyring import Key
 from pipelines.contracts.model import load_catalogue
 from pipelines.errors import ConfigurationError
+from pipelines.ingestion.file_names import read_file_names
 from pipelines.ingestion.sources import find_source_files, locate_place, match_place
 from pipelines.settings import REPOSITORY
 
 CATALOGUE = load_catalogue(REPOSITORY / "data_contracts")
+NAMES = read_file_names(CATALOGUE, Key("membership-1", "membership", "00" * 32, "2026-11-22T00:00:00+00:00"))
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def landing(tmp_path):
 
 
 def test_files_are_found_in_the_order_of_sources_and_then_of_names(landing):
-    found = find_source_files(landing, CATALOGUE, ("surveys", "access", "devices"))
+    found = find_source_files(landing, CATALOGUE, ("surveys", "access", "devices"), NAMES)
     assert [(file.source, file.name, file.format) for file in found] == [
         ("surveys", "s.jsonl", "json_lines"),
         ("access", "a.log", "combined"),
@@ -32,16 +35,16 @@ def test_files_are_found_in_the_order_of_sources_and_then_of_names(landing):
 @pytest.mark.parametrize("name", ["x.txt", "x", "x.log.bz2", "x.csv.gz"])
 def test_suffix_that_the_contract_does_not_read_has_no_format(landing, name):
     (landing / "access" / name).touch()
-    found = {file.name: file.format for file in find_source_files(landing, CATALOGUE, ("access",))}
+    found = {file.name: file.format for file in find_source_files(landing, CATALOGUE, ("access",), NAMES)}
     assert found[name] == "unknown"
 
 
 @pytest.mark.parametrize("name", [".a.log", "a.log.tmp", "a.log.PART", "a.log.partial", "a.filepart", ".~tmp~/a.log"])
 def test_unfinished_names_are_no_files(landing, name):
-    before = find_source_files(landing, CATALOGUE, ("access",))
+    before = find_source_files(landing, CATALOGUE, ("access",), NAMES)
     (landing / "access" / name).parent.mkdir(exist_ok=True)
     (landing / "access" / name).touch()
-    assert find_source_files(landing, CATALOGUE, ("access",)) == before
+    assert find_source_files(landing, CATALOGUE, ("access",), NAMES) == before
 
 
 def locate(path, landing):
@@ -77,3 +80,29 @@ def test_path_outside_of_the_sources_is_refused(landing, path):
 )
 def test_place_is_a_file_a_directory_or_a_glob(place, matched):
     assert [name for name in ("a.log", "b.log.gz", "host1/a.jsonl") if match_place(place, name)] == matched
+
+
+ID = "7d444840-9dc0-4a1d-8f5c-3f1f6f1f0a11"
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("export-u123456789.log", "export-<MEMBER_ID>.log"),
+        ("u123456789/taro@example.jp.csv", "<MEMBER_ID>/<EMAIL_ADDRESS>"),
+        (f"phone_{ID}.jsonl.gz", "phone_<UUID>.jsonl.gz"),
+        ("edge-203.0.113.7.log", "edge-<IP_ADDRESS>.log"),
+    ],
+)
+def test_name_is_kept_without_its_identifiers_and_still_tells_files_apart(place, shown):
+    name, mark = NAMES.show(place).split("~")
+    assert name == shown
+    assert len(mark) == 12
+    assert NAMES.show(place) == NAMES.show(place) != NAMES.show(f"2/{place}")
+
+
+@pytest.mark.parametrize(
+    "place", ["access.log", "host1/access-20261122103000.log.gz", "E2ABC.2026-11-22-10.aabbccdd.gz", "app.jsonl.1"]
+)
+def test_name_without_identifiers_stays_as_it_is(place):
+    assert NAMES.show(place) == place
