@@ -109,8 +109,8 @@ def is_still_written(path: LandedPath, quiet_seconds: float) -> bool:
 def remove_unchanged(path: LandedPath, mark: Mark) -> bool:
     """Remove a file that is what it was when it was marked, or is gone already; False, untouched, when it changed.
 
-    On this machine nobody can open it for writing between the look and the removal. An object store has no such
-    promise: an object replaced within that moment is lost, so give each upload a name of its own.
+    On this machine nobody can open it for writing between the look and the removal. Neither system promises that no
+    other file takes its name in that moment, by rename or upload, and is lost: each delivery needs a name of its own.
     """
     try:
         if not isinstance(path, Path):
