@@ -196,8 +196,7 @@ def _stage_and_commit(house: House, file: SourceFile, content: Content) -> Deliv
     """Stage under what holds now, and commit while it still does, else stage again; None when another run was faster.
 
     What holds: the tombstones, or who just left would be stored; the keys, or rows under a destroyed one would be,
-    which no deletion could find; how much of the file's beginning was taken in before; and
-    which of its events.
+    which no deletion could find; how much of the file's beginning was taken in before; and which of its events.
     """
     for _ in range(RESTAGE_ATTEMPTS):
         content = _finish_beginnings(house, file, content)
