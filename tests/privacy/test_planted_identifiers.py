@@ -54,6 +54,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[
     member = next(identifier for identifier in planted if re.fullmatch("u[0-9]{9}", identifier))
     held = settings.landing / "access" / f"edge-unusable-{member}.log"
     held.write_text("\n".join(f"bad {' '.join(planted[n::UNUSABLE_LINES])}" for n in range(UNUSABLE_LINES)) + "\n")
+    held.chmod(0o600)
     config = configure(replace(settings, canaries=str(plant)))
     with EmbeddedAirflow(config) as airflow:
         yield Lived(settings, planted, held, _run_everything(airflow))
