@@ -22,6 +22,10 @@ class StorageBusyError(TransientError):
     """A table or the ledger was changed by someone else at the same moment, too many times in a row."""
 
 
+class FileUnfinishedError(TransientError):
+    """A file in landing is still being written, or changed while it was read; it is left for a later run."""
+
+
 class ConfigurationError(TokumeiError):
     """Fix the installation or a contract, then run again; retrying alone does not help."""
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipelines.errors import ConfigurationError, HomeUnwritableError
@@ -26,6 +27,8 @@ class Settings:
     canaries: a file of identifiers, one a line, that must never be found below home; empty for none.
     country_database: a file in MaxMind's format that tells countries of addresses; empty for none.
     keyring_source: file, file:PATH, env:VARIABLE, or command:COMMAND LINE, whose output is the keyring.
+    landing_uri: where files arrive, a path or a URI such as s3://bucket/landing. quiet_seconds: how long a file must
+    have been left alone before it is read, where the file system cannot tell whether somebody is writing it.
     """
 
     home: Path
@@ -39,10 +42,13 @@ class Settings:
     canaries: str
     country_database: str
     keyring_source: str
+    landing_uri: str
+    quiet_seconds: int
 
     @property
     def landing(self) -> Path:
-        return self.home / "landing"
+        """Landing on this machine; empty while files arrive in an object store."""
+        return self.home / "landing" if "://" in self.landing_uri else Path(self.landing_uri)
 
     @property
     def keyring_file(self) -> Path:
@@ -89,6 +95,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         canaries=given.get("TOKUMEI_CANARIES", ""),
         country_database=given.get("TOKUMEI_COUNTRY_DATABASE", ""),
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
+        landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
+        quiet_seconds=_read_seconds(given.get("TOKUMEI_QUIET_SECONDS", "60")),
     )
 
 
@@ -110,6 +118,18 @@ def _read_memory(amount: str) -> str:
 def _read_port(number: str) -> int:
     if not (number.isascii() and number.isdigit() and 0 < int(number) < 2**16):
         raise ConfigurationError("TOKUMEI_AIRFLOW_PORT is not a port number", hint="set it to a number such as 18080")
+    return int(number)
+
+
+def _read_landing(uri: str) -> str:
+    if uri.startswith("file://"):
+        uri = unquote(urlsplit(uri).path)
+    return uri if "://" in uri else str(Path(uri).absolute())
+
+
+def _read_seconds(number: str) -> int:
+    if not (number.isascii() and number.isdigit()):
+        raise ConfigurationError("TOKUMEI_QUIET_SECONDS is not a whole number", hint="set it to seconds such as 60")
     return int(number)
 
 

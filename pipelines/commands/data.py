@@ -43,7 +43,9 @@ def generate(  # noqa: PLR0913 - a command's options
 
 @app.command()
 def ingest(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files in landing; default: all.")] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(help="Files, directories or globs in landing; default: all of it.")
+    ] = None,
     *,
     accept_rejects: Annotated[
         bool, typer.Option("--accept-rejects", help="Take in what can be read of the files named, however little.")
@@ -52,7 +54,10 @@ def ingest(
         bool, typer.Option("--replay-rejected", help="Take in quarantined lines that can be read since a fix.")
     ] = False,
 ) -> None:
-    """Take in what waits in landing. Exits 1 when a file had to be held, after taking in all others."""
+    """Take in what waits in landing. Exits 1 when a file had to be held, after taking in all others.
+
+    A file that is still being written is left for the next run, and is no failure.
+    """
     from pipelines.journeys.house import open_house
     from pipelines.journeys.ingest import accept_rejects_of, find_files, name_files
     from pipelines.journeys.ingest import ingest as take_in
@@ -74,8 +79,8 @@ def _tell_deliveries(deliveries: Sequence[Delivery], nothing: str) -> None:
     """One line for each delivery; exit 1 when one is held."""
     for delivery in deliveries:
         name, counts = f"{delivery.source}/{delivery.file_name}", delivery.counts
-        if delivery.state == "held":
-            typer.echo(f"tokumei: {name} is held: {delivery.reason}", err=True)
+        if delivery.state in ("held", "left"):
+            typer.echo(f"tokumei: {name} is {delivery.state}: {delivery.reason}", err=True)
             continue
         typer.echo(
             f"{name} {delivery.state}: {counts.read} read = {counts.accepted} accepted + {counts.rejected} rejected "

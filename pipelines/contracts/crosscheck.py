@@ -21,7 +21,12 @@ def check_catalogue(contracts: Iterable[Contract]) -> tuple[Violation, ...]:
     sources, lake, marts = (
         [contract for contract in held if contract.layer == layer] for layer in ("sources", "lake", "marts")
     )
-    return (*_check_origins(sources, lake), *_check_uses(sources, lake), *_check_inputs(lake, marts))
+    return (
+        *_check_origins(sources, lake),
+        *_check_uses(sources, lake),
+        *_check_event_ids(sources, lake),
+        *_check_inputs(lake, marts),
+    )
 
 
 def _check_origins(sources: Iterable[Contract], lake: Iterable[Contract]) -> Iterator[Violation]:
@@ -66,6 +71,15 @@ def _check_uses(sources: Iterable[Contract], lake: Iterable[Contract]) -> Iterat
             needed = f"{source.name}.{column.name}" in used or column.name == source.retention_column
             if column.treatment_kind == "transform" and not needed:
                 yield _violation(source, column.name, "must be dropped, for no lake table is made of it")
+
+
+def _check_event_ids(sources: Iterable[Contract], lake: Iterable[Contract]) -> Iterator[Violation]:
+    """An event id is known as long as its pseudonym is stored, so one table must keep it."""
+    domains = [(column.origins, column.treatment.get("domain")) for table in lake for column in table.columns]
+    for source in (source for source in sources if "eventId" in source.properties):
+        origin = f"{source.name}.{source.properties['eventId']}"
+        if [domain for origins, domain in domains if origin in origins] != ["event"]:
+            yield _violation(source, "eventId", f"{origin} must be pseudonymised, domain event, in one lake table")
 
 
 def _check_inputs(lake: Iterable[Contract], marts: Iterable[Contract]) -> Iterator[Violation]:

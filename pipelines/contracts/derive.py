@@ -108,6 +108,16 @@ def lake_tables_of(catalogue: Catalogue, source: str) -> tuple[Contract, ...]:
     )
 
 
+def find_event_column(catalogue: Catalogue, source: str) -> tuple[Contract, Column] | None:
+    """The lake table and column that keep the pseudonyms of a source's event ids; None where it names no event id."""
+    event_id = catalogue.get("sources", source).properties.get("eventId")
+    for table in catalogue.layer("lake"):
+        for column in table.columns:
+            if event_id and f"{source}.{event_id}" in column.origins:
+                return table, column
+    return None
+
+
 def expectations(contract: Contract) -> tuple[Expectation, ...]:
     """Every figure that the contract bounds: required columns, limits, and its own quality rules."""
     implied = (found for column in contract.columns for found in _implied(column))

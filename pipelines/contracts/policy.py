@@ -77,6 +77,7 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "peopleColumn": TEXT,
     "feeds": one_of("ledger"),
     "quarantine": mapping_of(days=whole_number(1, 31)),
+    "eventId": TEXT,
     "formats": Shape("a list", lambda value: isinstance(value, list)),
     "trustedProxies": NETWORKS,
     "maximumRejectPercent": Shape("a number from 0 to 100", lambda value: NUMBER.fits(value) and 0 <= value <= 100),
@@ -95,7 +96,7 @@ REQUIRED_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "published": REQUIRED_ANYWHERE,
 }
 COLUMN_PROPERTIES = frozenset({"treatment", "identifierKind"})
-COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn")
+COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn", "eventId")
 RETENTION_DAYS = whole_number(0, 36_500)
 LOGICAL_TYPES: Mapping[str, str] = {
     "string": "string",

@@ -31,7 +31,7 @@ LAKE_TREATMENTS: Mapping[str, Options] = {
     "encrypt_address_prefix": {},
     "keep_parameter": {"name": TEXT},
     "locate_country": {},
-    "pseudonymise": {"domain": one_of("user", "device", "address")},
+    "pseudonymise": {"domain": one_of("user", "device", "address", "event")},
     "pseudonymise_network": {},
     "pseudonymise_visitor": {},
     "reduce_language": {},

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from pipelines.control.ledger import deliveries, touched_dates, transaction
+from pipelines.control.ledger import contents, deliveries, touched_dates, transaction
 
 COUNTED = ("read", "accepted", "rejected", "duplicate", "suppressed")
 REASON_LENGTH = 1000
@@ -54,9 +54,10 @@ class LineCounts:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One arrival of one file. state: committed, duplicate or held.
+    """One arrival of one file. state: committed, duplicate or held; left, for one still written, is never entered.
 
-    file_name: relative to the source's directory in landing. reason: why it is held. settled: its landing file is gone.
+    file_name: relative to the source's directory in landing. reason: why it is held or left.
+    settled: its landing file is gone.
     """
 
     content_digest: str
@@ -106,6 +107,7 @@ def record_delivery(engine: sa.Engine, delivery: Delivery) -> bool:
         connection.execute(sa.insert(deliveries).values(_write_delivery(delivery)))
         if delivery.state == "committed":
             _touch(connection, delivery)
+            _close_content(connection, delivery)
     return True
 
 
@@ -144,6 +146,11 @@ def _touch(connection: sa.Connection, delivery: Delivery) -> None:
     connection.execute(sa.delete(touched_dates).where(touched_dates.c.content_digest == delivery.content_digest))
     if rows:
         connection.execute(sa.insert(touched_dates), rows)
+
+
+def _close_content(connection: sa.Connection, delivery: Delivery) -> None:
+    same = (contents.c.source == delivery.source) & (contents.c.content_digest == delivery.content_digest)
+    connection.execute(sa.update(contents).where(same).values(is_open=False))
 
 
 def settle_file(engine: sa.Engine, source: str, file_name: str) -> None:

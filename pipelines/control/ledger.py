@@ -57,6 +57,17 @@ sa.Index(
     postgresql_where=deliveries.c.state == "committed",
 )
 
+contents = sa.Table(
+    "contents",
+    metadata,
+    sa.Column("source", sa.String(32), primary_key=True),
+    sa.Column("content_digest", sa.String(64), primary_key=True),
+    sa.Column("prefix_digest", sa.String(64), nullable=False),
+    sa.Column("byte_count", sa.BigInteger, nullable=False),
+    sa.Column("line_count", sa.BigInteger, nullable=False),
+    sa.Column("is_open", sa.Boolean, nullable=False),  # its commit was begun, and not known to have ended
+)
+
 touched_dates = sa.Table(
     "touched_dates",
     metadata,

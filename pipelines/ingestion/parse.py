@@ -33,13 +33,15 @@ class ParsedLines:
     """One chunk after parsing: raw rows (the source's columns, line_number, event_date), rejects, and records read.
 
     A record is a line, or in CSV the lines that its quotes hold together; it has its first line's number. Header lines
-    are none. undeclared_count: fields that no column is read from; they were dropped.
+    are none. undeclared_count: fields that no column is read from; they were dropped. duplicate_count: records read
+    that are neither rows nor rejects, for they came before.
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
     read_count: int
     undeclared_count: int = 0
+    duplicate_count: int = 0
 
 
 def parse_file(
@@ -59,7 +61,7 @@ def read_headed_chunks(
     is_csv = declared.header == FIRST_LINE or isinstance(declared.header, tuple)
     find_end = partial(find_record_end, delimiter=declared.delimiter) if is_csv else find_line_end
     header = None
-    for chunk in read_chunks(file.path, chunk_bytes, find_end):
+    for chunk in read_chunks(file.path, chunk_bytes, find_end, file.byte_limit):
         yield chunk, header
         header = follow_header(header, chunk, declared)
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import io
+import re
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
+import pyarrow as pa
+
 from pipelines.errors import DataQualityError
+from pipelines.ingestion.landing import LandedPath
 
 LINE_END = b"\n"
-GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = re.compile(rb"\x1f\x8b")
+ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)  # a frame, or one to skip
+MAGIC_BYTES = 4
+ZSTD_CUT_OFF = "Truncated"  # in the words of pyarrow, which has no other way to tell
 BLOCK_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 32 * 1024 * 1024
 LONGEST_LINE_BYTES = 32 * 1024 * 1024
@@ -32,33 +40,41 @@ class Chunk:
 
 
 class Decompressed:
-    """A file's content block by block, compression told by its first bytes.
+    """A file's content block by block, compression told by its first bytes. byte_limit: where to end, within it.
 
     cut_off, once the end was met: decoding stopped early, and what came before is the file's beginning.
     contradicted, once the end was met: the file's own checksum or framing denies what was decoded.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: LandedPath, byte_limit: int | None = None) -> None:
         self.cut_off = self.contradicted = False
+        self._left = sys.maxsize if byte_limit is None else byte_limit
         self._raw = path.open("rb")
-        is_gzip = self._raw.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
-        self._stream = gzip.GzipFile(fileobj=self._raw) if is_gzip else self._raw
+        self._read = _choose_reader(self._raw)
 
     def read_block(self) -> bytes:
         """The next bytes, empty at the end; damage ends the file early instead of raising."""
         try:
-            return self._stream.read1(BLOCK_BYTES)
+            return self._take(self._read(min(BLOCK_BYTES, self._left)))
         except (EOFError, zlib.error):
             self.cut_off = True
         except gzip.BadGzipFile:
             self.contradicted = True
+        except OSError as error:
+            if error.errno is not None:
+                raise  # the disk's word, not that of pyarrow's decompression
+            self.cut_off = ZSTD_CUT_OFF in str(error)
+            self.contradicted = not self.cut_off
         return b""
+
+    def _take(self, block: bytes) -> bytes:
+        self._left -= len(block)
+        return block
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
         self._raw.close()
 
 
@@ -67,8 +83,22 @@ def find_line_end(data: bytes | bytearray) -> int:
     return data.rfind(LINE_END) + 1
 
 
+def _choose_reader(raw: io.BufferedReader) -> Callable[[int], bytes]:
+    """Reads the next bytes, at most so many; several gzip members or zstd frames in a row are one content."""
+    head = raw.peek(MAGIC_BYTES)
+    if GZIP_MAGIC.match(head):
+        return gzip.GzipFile(fileobj=raw).read1
+    if ZSTD_MAGIC.match(head):
+        # Unlike zstandard's reader, this one tells a frame that was cut off from one that ended.
+        return pa.CompressedInputStream(raw, "zstd").read
+    return raw.read1
+
+
 def read_chunks(
-    path: Path, chunk_bytes: int = CHUNK_BYTES, find_end: Callable[[bytes | bytearray], int] = find_line_end
+    path: LandedPath,
+    chunk_bytes: int = CHUNK_BYTES,
+    find_end: Callable[[bytes | bytearray], int] = find_line_end,
+    byte_limit: int | None = None,
 ) -> Iterator[Chunk]:
     """Line-aligned chunks of at least chunk_bytes, in order; a file without content gives none.
 
@@ -77,7 +107,7 @@ def read_chunks(
     that its own checksum denies, since any line of it may be wrong.
     """
     pending, line, offset = bytearray(), 1, 0
-    with Decompressed(path) as stream:
+    with Decompressed(path, byte_limit) as stream:
         while block := stream.read_block():
             pending += block
             if len(pending) < chunk_bytes:

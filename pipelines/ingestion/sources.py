@@ -1,76 +1,86 @@
-"""Which files wait in landing, how each is to be read, and by what it is known: its content."""
+"""Which files wait in landing, and how each is to be read."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
 
 from pipelines.contracts.formats import Format, find_format
 from pipelines.contracts.model import Catalogue, Contract
 from pipelines.errors import ConfigurationError
-from pipelines.ingestion.readers import LINE_END, Decompressed
+from pipelines.ingestion.file_names import FileNames
+from pipelines.ingestion.landing import LandedPath, StoredObject, list_files
 
 FILE_ID_DIGITS = 16
 UNKNOWN_FORMAT = None
-DAMAGED = b"\x00damaged"
+WILDCARDS = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file in landing. name: its path below landing/<source>; format: how it is written, None when unknown.
+    """One file in landing. format: how it is written, None when unknown.
 
-    accepts_rejects: a person decided that what can be read of it is taken in, however little that is.
+    name: its path below landing/<source>, as it may be shown and kept: without identifiers. place: that path as it is.
+    byte_limit: how much of its content is to be read, where that is not all of it. accepts_rejects: a person decided
+    that what can be read of it is taken in, however little that is.
     """
 
     source: str
     name: str
-    path: Path
+    path: LandedPath
     format: Format | None
+    place: str = ""
+    byte_limit: int | None = None
     accepts_rejects: bool = False
 
 
-def find_source_files(landing: Path, catalogue: Catalogue, sources: Sequence[str]) -> tuple[SourceFile, ...]:
-    """Every file below landing/<source>, source by source in the given order, by name; hidden files are unfinished."""
+def find_source_files(
+    landing: LandedPath, catalogue: Catalogue, sources: Sequence[str], names: FileNames
+) -> tuple[SourceFile, ...]:
+    """Every finished file below landing/<source>, source by source in the given order, by place."""
     return tuple(
-        describe_file(path, landing, catalogue.get("sources", source))
+        describe_file(path, place, catalogue.get("sources", source), names)
         for source in sources
-        for path in sorted((landing / source).rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
+        for place, path in list_files(landing, source)
     )
 
 
-def describe_file(path: Path, landing: Path, contract: Contract) -> SourceFile:
+def describe_file(path: LandedPath, place: str, contract: Contract, names: FileNames) -> SourceFile:
     """How a file is read, as the source's contract says of its name."""
-    place = path.relative_to(landing / contract.name).as_posix()
-    return SourceFile(contract.name, place, path, find_format(contract, place))
+    return SourceFile(contract.name, names.show(place), path, find_format(contract, place), place)
 
 
-def locate_path(path: Path, landing: Path, catalogue: Catalogue) -> SourceFile:
-    """The source file behind a path, there or not; ConfigurationError when the path lies below no source."""
-    absolute, below = path.parent.resolve() / path.name, landing.resolve()
-    for contract in catalogue.layer("sources"):
-        if below / contract.name in absolute.parents:
-            return describe_file(absolute, below, contract)
-    raise ConfigurationError(f"{path.name} is not below {landing}/<source>", hint="move it into landing/<source> first")
+def locate_place(named: str, landing: LandedPath, uri: str, catalogue: Catalogue) -> tuple[str, str]:
+    """The source, and the file, directory or glob below landing/<source>, that somebody named; there or not.
 
-
-def digest_content(path: Path) -> str:
-    """SHA-256 of the decompressed content, in hexadecimal: the same for a file under any name or compression.
-
-    A file that is cut off is known by its whole lines, which are what is taken in of it.
+    ConfigurationError for what lies below no source.
     """
-    digest, whole_lines = hashlib.sha256(), None
-    with Decompressed(path) as stream:
-        while block := stream.read_block():
-            end = block.rfind(LINE_END) + 1
-            digest.update(block[:end])
-            if end:
-                whole_lines = digest.copy()
-            digest.update(block[end:])
-    if stream.cut_off and whole_lines:
-        return whole_lines.hexdigest()
-    if stream.cut_off or stream.contradicted:
-        digest.update(DAMAGED)  # or a file of which nothing can be read would pass for an empty one
-    return digest.hexdigest()
+    place = _make_relative(named, landing, uri)
+    source, _, rest = (place or "").partition("/")
+    if (
+        place
+        and ".." not in PurePosixPath(place).parts
+        and source in {item.name for item in catalogue.layer("sources")}
+    ):
+        return source, rest
+    raise ConfigurationError(
+        f"{PurePosixPath(named).name} is not below {landing}/<source>", hint="move it into landing/<source> first"
+    )
+
+
+def _make_relative(named: str, landing: LandedPath, uri: str) -> str | None:
+    if isinstance(landing, StoredObject):
+        for start in (f"{uri.partition('?')[0].rstrip('/')}/", f"{landing.key}/"):
+            if named.startswith(start):
+                return named.removeprefix(start)
+        return None
+    path = Path(named)
+    absolute, below = path.parent.resolve() / path.name, landing.resolve()
+    return absolute.relative_to(below).as_posix() if below in absolute.parents else None
+
+
+def match_place(named: str, place: str) -> bool:
+    """True when a file's place is the named one, lies in this directory, or fits this glob, whose * also takes in /."""
+    return place == named or not named or place.startswith(f"{named.rstrip('/')}/") or fnmatchcase(place, named)

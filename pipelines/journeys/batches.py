@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from pipelines.ingestion.landing import mark_file
 from pipelines.ingestion.sources import SourceFile
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import INGESTED_SOURCES, find_files
@@ -48,7 +49,7 @@ def _measure_files(house: House) -> Iterator[tuple[str, int]]:
     """Token and size of each file that waits; one that another run takes away meanwhile waits no more."""
     for file in find_files(house, BATCHED_SOURCES):
         with suppress(FileNotFoundError):
-            yield name_token(house, file), file.path.stat().st_size
+            yield name_token(house, file), mark_file(file.path).byte_count
 
 
 def split_batches(costs: Iterable[tuple[str, int]], most: int) -> tuple[tuple[str, ...], ...]:
@@ -73,4 +74,4 @@ def find_batch(house: House, tokens: Collection[str]) -> tuple[SourceFile, ...]:
 def name_token(house: House, file: SourceFile) -> str:
     """What stands for a file's place in landing."""
     key = house.keyring.current("membership").derive("landing names")
-    return hmac.digest(key, f"{file.source}/{file.name}".encode(), "sha256").hex()[:TOKEN_DIGITS]
+    return hmac.digest(key, f"{file.source}/{file.place}".encode(), "sha256").hex()[:TOKEN_DIGITS]

@@ -13,23 +13,32 @@ from functools import partial
 import polars as pl
 
 from anonymization.keyring import Key
+from pipelines.control.contents import take_turn
 from pipelines.control.deliveries import Delivery, LineCounts, record_delivery
 from pipelines.control.quarantine_keys import read_quarantine_keys
-from pipelines.control.subjects import suppression_version
 from pipelines.errors import DataQualityError, StorageBusyError
 from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.parse import ParsedLines
 from pipelines.ingestion.quarantine import PLACE, QUARANTINE, open_lines, parse_opened
 from pipelines.journeys.house import House
-from pipelines.journeys.ingest import RESTAGE_ATTEMPTS
+from pipelines.journeys.ingest import RESTAGE_ATTEMPTS, still_holds
 from pipelines.journeys.keys import hold_keys, renew_keyring
-from pipelines.journeys.stage import Stage, commit_stage, discard_stage, guard_staging, new_batch, stage_chunks
+from pipelines.journeys.stage import (
+    Stage,
+    commit_stage,
+    discard_on_error,
+    discard_stage,
+    guard_staging,
+    new_batch,
+    stage_chunks,
+)
 from pipelines.lake.layout import read_files
 from pipelines.lake.purge import purge_table
 from pipelines.lake.replace import replace_rows
 from pipelines.telemetry import record_step
 
 REPLAY = "replay"
+OWN = ("file_id", "line_number")
 
 
 def replay_rejected(house: House) -> tuple[Delivery, ...]:
@@ -105,8 +114,8 @@ def _stage_and_commit(house: House, source: str, replay_id: str) -> Stage:
     for _ in range(RESTAGE_ATTEMPTS):
         current = renew_keyring(house)
         stage = _stage_claim(current, source, replay_id)
-        with hold_keys(current) as keys_are_live:
-            if keys_are_live and stage.suppression_version == suppression_version(house.ledger):
+        with discard_on_error(stage), take_turn(house.ledger, source), hold_keys(current) as keys_are_live:
+            if keys_are_live and still_holds(house, stage):
                 commit_stage(current, stage, source, replay_id)
                 return stage
         discard_stage(stage)
@@ -116,8 +125,10 @@ def _stage_and_commit(house: House, source: str, replay_id: str) -> Stage:
 def _stage_claim(house: House, source: str, replay_id: str) -> Stage:
     """Rejects are noted nowhere: each of these lines has had its row in rejected_lines since it came."""
     contract = house.catalogue.get("sources", source)
+    places = pl.concat(rows.filter(replay_id=replay_id).select(OWN) for rows in _read_quarantine(house))
+    is_own = pl.struct(OWN).is_in(places.to_struct().implode())
     chunks = _parse_claim(house, source, replay_id)
-    return guard_staging(source, lambda: stage_chunks(house, contract, chunks, accepts_rejects=True))
+    return guard_staging(source, lambda: stage_chunks(house, contract, chunks, is_own, accepts_rejects=True))
 
 
 def _parse_claim(house: House, source: str, replay_id: str) -> Iterator[tuple[Batch, ParsedLines]]:

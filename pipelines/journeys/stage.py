@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from anonymization.errors import AnonymizationError
-from pipelines.contracts.derive import lake_tables_of
+from pipelines.contracts.derive import find_event_column, lake_tables_of
 from pipelines.contracts.model import Contract
 from pipelines.control.deliveries import (
     LineCounts,
@@ -20,11 +21,13 @@ from pipelines.control.quarantine_keys import open_quarantine_key
 from pipelines.control.subjects import Suppression, read_suppression, store_account_facts
 from pipelines.deletion.request import accept_requests
 from pipelines.errors import DataQualityError, TokumeiError
+from pipelines.ingestion.content import Content
 from pipelines.ingestion.enrich import Batch, build_rows, pseudonymise_accounts, read_vocabulary, suppress_lines
 from pipelines.ingestion.parse import ParsedLines, parse_file
 from pipelines.ingestion.quarantine import QUARANTINE, seal_rejects
 from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_usable
 from pipelines.ingestion.reject import count_cut_off
+from pipelines.ingestion.repeats import EventIds, LastLine, leave_out_known, open_event_ids
 from pipelines.ingestion.sources import (
     FILE_ID_DIGITS,
     SourceFile,
@@ -54,11 +57,13 @@ class Stage:
     undeclared_count: int = 0
     cut_off_count: int = 0
     suppression_version: int = 0
+    last_line: LastLine = field(default_factory=LastLine)
+    event_ids: EventIds | None = None
 
 
-def stage_safely(house: House, file: SourceFile, digest: str) -> Stage:
+def stage_safely(house: House, file: SourceFile, content: Content) -> Stage:
     """Stage a file; an unexpected error holds it, told by kind and place only, since its own text may quote a line."""
-    return guard_staging(file.source, lambda: _stage_file(house, file, digest))
+    return guard_staging(file.source, lambda: _stage_file(house, file, content))
 
 
 def guard_staging(source: str, make_stage: Callable[[], Stage]) -> Stage:
@@ -85,13 +90,18 @@ def describe_error(error: BaseException) -> str:
     return f"stopped with {type(error).__name__} at {Path(ours[-1].filename).name}:{ours[-1].lineno}"
 
 
-def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
+def _stage_file(house: House, file: SourceFile, content: Content) -> Stage:
     contract = house.catalogue.get("sources", file.source)
     require_usable(file)
-    batch = new_batch(house, contract, digest[:FILE_ID_DIGITS], file.format.files if file.format else "")
-    chunks = ((batch, parsed) for parsed in parse_file(file, contract, house.settings.timezone))
+    file_id = content.digest[:FILE_ID_DIGITS]
+    batch = new_batch(house, contract, file_id, file.format.files if file.format else "")
+    chunks = (
+        (batch, leave_out_known(parsed, content.known_line_count))
+        for parsed in parse_file(file, contract, house.settings.timezone)
+    )
     reject_tables = ("rejected_lines", QUARANTINE) if "quarantine" in contract.properties else ("rejected_lines",)
-    return stage_chunks(house, contract, chunks, reject_tables, accepts_rejects=file.accepts_rejects)
+    is_own = pl.col("file_id") == file_id
+    return stage_chunks(house, contract, chunks, is_own, reject_tables, accepts_rejects=file.accepts_rejects)
 
 
 def new_batch(house: House, contract: Contract, file_id: str, file_format: str) -> Batch:
@@ -106,30 +116,38 @@ def new_batch(house: House, contract: Contract, file_id: str, file_format: str) 
     )
 
 
-def stage_chunks(
+def stage_chunks(  # noqa: PLR0913 - what is staged, and how each of two journeys wants it
     house: House,
     contract: Contract,
     chunks: Iterable[tuple[Batch, ParsedLines]],
+    is_own: pl.Expr,
     reject_tables: Sequence[str] = (),
     *,
     accepts_rejects: bool = False,
 ) -> Stage:
-    """Stage the lines of one source, each chunk with the file that it is of; reject_tables: where rejects are noted."""
+    """Stage the lines of one source, each chunk with the file that it is of.
+
+    is_own: which stored rows, by file_id and line_number, these very lines may have left before a crash.
+    reject_tables: where rejects are noted.
+    """
     stage = _open_stage(house, contract.name, reject_tables)
-    try:
+    with discard_on_error(stage):
         suppression = read_suppression(house.ledger)
         stage.suppression_version = suppression.version
+        stage.event_ids = open_event_ids(house.lake, house.catalogue, contract.name, house.keyring, is_own)
         for batch, parsed in chunks:
-            _stage_chunk(house, stage, parsed, batch, suppression)
+            stage.last_line.see(parsed)
+            fresh = stage.event_ids.leave_out(parsed) if stage.event_ids else parsed
+            _stage_chunk(house, stage, fresh, batch, suppression)
         _close(stage, contract, accepts_rejects=accepts_rejects)
-    except BaseException:
-        discard_stage(stage)
-        raise
     return stage
 
 
 def _open_stage(house: House, source: str, reject_tables: Sequence[str]) -> Stage:
     tables = [*lake_tables_of(house.catalogue, source), *(house.catalogue.get("lake", name) for name in reject_tables)]
+    if kept := find_event_column(house.catalogue, source):
+        # Committed first: whatever a crash leaves of this file, its events are then known to every other.
+        tables.sort(key=lambda table: table.name != kept[0].name)
     return Stage(
         tables={table.name: TableStage(house.lake, table) for table in tables},
         rules={table.name: compile_rules(table) for table in tables},
@@ -154,7 +172,9 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
         if name == QUARANTINE and built.height:
             table_stage.write()  # whole lines would fill the memory long before there are enough of them
     record_progress("read_lines", batch.source, lines=parsed.read_count)
-    stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
+    stage.counts += LineCounts(
+        parsed.read_count, rows.height, parsed.rejects.height, parsed.duplicate_count, suppressed
+    )
     stage.undeclared_count += parsed.undeclared_count
     stage.cut_off_count += count_cut_off(parsed.rejects)
     if batch.source in LEDGER_SINKS:
@@ -193,6 +213,16 @@ def commit_stage(house: House, stage: Stage, source: str, digest: str) -> None:
 def discard_stage(stage: Stage) -> None:
     for table_stage in stage.tables.values():
         table_stage.discard()
+
+
+@contextmanager
+def discard_on_error(stage: Stage) -> Iterator[None]:
+    """Leave nothing of a stage behind when it cannot be committed."""
+    try:
+        yield
+    except BaseException:
+        discard_stage(stage)
+        raise
 
 
 def _store_accounts(house: House, rows: pl.DataFrame) -> None:

@@ -65,6 +65,14 @@ def test_column_that_becomes_restricted_may_no_longer_be_kept():
     ]
 
 
+@pytest.mark.parametrize("values", [{"treatment": {"kind": "pseudonymise", "domain": "device"}}, {"origins": ()}])
+def test_event_id_must_be_kept_as_a_pseudonym_by_which_it_is_known_again(values: Mapping[str, Any]):
+    assert (
+        "sources/devices.odcs.yaml: eventId: devices.event_id must be pseudonymised, domain event, in one lake table"
+        in check(change_column("lake", "device_events", "event_pseudonym", values))
+    )
+
+
 @pytest.mark.parametrize("origin", ["access.path", "acces.url", "url", "page_views.route", "access.url.path"])
 def test_lake_column_is_made_of_columns_that_sources_have(origin: str):
     assert check(change_column("lake", "page_views", "route", {"origins": ("access.url", origin)})) == [

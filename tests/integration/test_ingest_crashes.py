@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 
-from pipelines.control.ledger import account_facts, deliveries, touched_dates, transaction
+from pipelines.control.ledger import account_facts, contents, deliveries, touched_dates, transaction
 from pipelines.journeys.house import open_house
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.keys import make_keys
@@ -23,6 +23,7 @@ DEVICE = "7d444840-9dc0-4a1d-8f5c-3f1f6f1f0a11"
 STEPS = [
     *[pytest.param("write", count, id=f"parts of table {count} written") for count in range(1, 5)],
     *[pytest.param("commit", count, id=f"table {count} committed") for count in range(1, 5)],
+    pytest.param("begin_commit", 1, id="commit begun"),
     pytest.param("record_delivery", 1, id="entered in the ledger"),
     pytest.param("unlink", 1, id="landing file removed"),
     pytest.param("settle_file", 1, id="removal noted"),
@@ -40,6 +41,13 @@ def access_line(number, **changes):
         "status": 401,
     }
     return json.dumps(request | changes)
+
+
+def event_line(number):
+    event = {"event": "app_open", "platform": "ios", "device_id": DEVICE[:-2] + f"{number:02}"}
+    return json.dumps(
+        event | {"time": "2026-11-22T10:00:00+09:00", "event_id": f"e{number}", "user_id": f"u{number:09}"}
+    )
 
 
 def account_line(number):
@@ -73,7 +81,7 @@ def read_lake(house):
 def read_ledger(house):
     """Everything that the ledger says of files, without the moments at which it was written."""
     timeless = [column for column in deliveries.columns if column.name not in ("delivery_id", "received_at")]
-    queries = [sa.select(*timeless), sa.select(touched_dates), sa.select(account_facts)]
+    queries = [sa.select(*timeless), sa.select(contents), sa.select(touched_dates), sa.select(account_facts)]
     with transaction(house.ledger) as connection:
         return [sorted(map(tuple, connection.execute(query)), key=str) for query in queries]
 
@@ -117,13 +125,39 @@ def test_crash_after_any_side_effect_leaves_what_an_undisturbed_run_leaves(tmp_p
     assert find_files(house) == ()
 
 
+@pytest.mark.parametrize(
+    ("step", "count", "grown_name"),
+    [
+        ("begin_commit", 1, "app.jsonl"),
+        ("commit", 1, "app.jsonl"),
+        ("commit", 3, "app.1.jsonl"),
+        ("commit", 4, "app.jsonl"),
+        ("record_delivery", 1, "app.1.jsonl"),
+    ],
+)
+def test_crash_doubles_and_loses_no_line_of_a_file_that_grew_since(tmp_path, crasher, step, count, grown_name):
+    settings = new_home(tmp_path)
+    landed = settings.landing / "access/app.jsonl"
+    before = landed.read_bytes()
+    crash(crasher, settings, step, count)
+    landed.unlink(missing_ok=True)
+    more = "\n".join(access_line(number) for number in range(30, 40)).encode()
+    (settings.landing / "access" / grown_name).write_bytes(before + b" line\n" + more)
+    house = ingest_all(settings)
+    tables = read_lake(house)
+    assert tables["page_views"]["line_number"].sort().to_list() == [*range(1, 31), *range(32, 42)]
+    assert tables["security_events"].height == 40
+    assert tables["rejected_lines"]["line_number"].unique().to_list() == [31]
+    assert find_files(house) == ()
+
+
 def test_crash_before_account_facts_are_entered_loses_none(tmp_path, crasher):
     settings = new_home(tmp_path)
     (settings.landing / "access/app.jsonl").unlink()
     (settings.landing / "accounts/facts.jsonl").write_text("\n".join(account_line(number) for number in range(5)))
     crash(crasher, settings, "commit", 1)
     house = ingest_all(settings)
-    _, _, facts = read_ledger(house)
+    facts = read_ledger(house)[-1]
     assert len(facts) == 5
     assert find_files(house) == ()
 
@@ -136,3 +170,19 @@ def test_crash_shows_no_half_of_a_table(tmp_path, crasher):
     assert list(settings.home.glob("lake/page_views/event_date=*/**/*.parquet"))
     assert [frame.height for frame in read_lake(house).values()] == [0, 0, 0, 0]
     assert len(find_files(house)) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_crash_leaves_no_event_id_that_another_file_does_not_see(tmp_path, crasher, count):
+    """The table that keeps event ids is committed first."""
+    settings = new_home(tmp_path)
+    (settings.landing / "access/app.jsonl").unlink()
+    (settings.landing / "devices/app.jsonl").write_text("\n".join(event_line(number) for number in range(10)))
+    crash(crasher, settings, "commit", count)
+    (settings.landing / "devices/0.jsonl").write_text("\n".join(event_line(number) for number in range(5, 15)))
+    house = ingest_all(settings)
+    events = pl.read_delta(open_table(house.lake, house.catalogue.get("lake", "device_events")))
+    assert events.height == events["event_pseudonym"].n_unique() == 15
+    links = read_lake(house)["identity_links"]
+    assert links.select("user_pseudonym", "purpose").is_unique().all()
+    assert find_files(house) == ()

@@ -4,6 +4,7 @@ Extend it first: whatever new store, file or trace is added must lie below the h
 """
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -36,12 +37,13 @@ class Lived:
 
     settings: Settings
     planted: tuple[str, ...]
+    held: Path
     runs: dict[str, RunOutcome]
 
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[Lived]:
-    """Some days through Airflow, with one file that must be held: all its lines are bad, and full of identifiers."""
+    """Some days through Airflow, with one file that must be held: its name and its lines, all bad, hold identifiers."""
     root = tmp_path_factory.mktemp("privacy")
     plant = root / "planted.txt"
     settings = load_settings({"TOKUMEI_HOME": str(root / "home"), "TOKUMEI_AIRFLOW_PORT": str(free_port)})
@@ -49,13 +51,14 @@ def lived(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[
     make_keys(settings)
     generate(settings.landing, days=2, users=60, seed=11, start=date(2026, 11, 2), plant=plant)
     planted = tuple(read_identifiers(plant))
-    held = settings.landing / "access" / "edge-unusable.log"
+    member = next(identifier for identifier in planted if re.fullmatch("u[0-9]{9}", identifier))
+    held = settings.landing / "access" / f"edge-unusable-{member}.log"
     held.write_text("\n".join(f"bad {' '.join(planted[n::UNUSABLE_LINES])}" for n in range(UNUSABLE_LINES)) + "\n")
     held.chmod(0o600)
     config = configure(replace(settings, canaries=str(plant)))
     since = datetime.now(UTC)
     with EmbeddedAirflow(config) as airflow:
-        yield Lived(settings, planted, _run_everything(airflow, since))
+        yield Lived(settings, planted, held, _run_everything(airflow, since))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,7 @@ def _run_everything(airflow: EmbeddedAirflow, since: datetime) -> dict[str, RunO
 def test_the_whole_chain_ran_and_only_the_unusable_file_was_complained_of(lived: Lived):
     assert [task.task_id for task in lived.runs["ingest_logs"].failed_tasks] == ["report_held_files"]
     assert all(run.succeeded for dag_id, run in lived.runs.items() if dag_id != "ingest_logs")
-    assert [path.name for path in (lived.settings.landing / "access").iterdir()] == ["edge-unusable.log"]
+    assert list((lived.settings.landing / "access").iterdir()) == [lived.held]
 
 
 def test_no_planted_identifier_is_in_any_byte_outside_landing_and_keys(lived: Lived):

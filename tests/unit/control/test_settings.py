@@ -28,6 +28,7 @@ def test_empty_variable_is_as_good_as_none():
 
 def test_every_setting_has_its_variable():
     given = {"TOKUMEI_TIMEZONE": "Europe/Paris", "TOKUMEI_AIRFLOW_PORT": "9000", "TOKUMEI_MEMORY_LIMIT": "512MiB"}
+    given |= {"TOKUMEI_QUIET_SECONDS": "0"}
     given |= {name: f"/a/{name}" for name in setting_names() if name not in given}
     settings = load_settings(given)
     assert [str(getattr(settings, name.removeprefix("TOKUMEI_").lower())) for name in given] == list(given.values())
@@ -44,6 +45,8 @@ def test_every_setting_has_its_variable():
         ("TOKUMEI_TIMEZONE", "."),
         ("TOKUMEI_MEMORY_LIMIT", "2GB'; ATTACH 'x"),
         ("TOKUMEI_MEMORY_LIMIT", "much"),
+        ("TOKUMEI_QUIET_SECONDS", "-1"),
+        ("TOKUMEI_QUIET_SECONDS", "1.5"),
     ],
 )
 def test_unusable_variable_is_named(name, value):
@@ -78,3 +81,11 @@ def test_home_of_somebody_else_cannot_be_written(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(HomeUnwritableError, match="Permission denied"):
         prepare_home(load_settings({"TOKUMEI_HOME": str(tmp_path / "home")}))
+
+
+@pytest.mark.parametrize(
+    ("uri", "local"),
+    [("", "/a/landing"), ("/b", "/b"), ("file:///b%20c", "/b c"), ("s3://bucket/landing", "/a/landing")],
+)
+def test_landing_on_this_machine_is_a_directory(uri, local):
+    assert load_settings({"TOKUMEI_HOME": "/a", "TOKUMEI_LANDING_URI": uri}).landing == Path(local)

@@ -1,15 +1,16 @@
 """Which files wait in landing, and by what each is known."""
 
-import gzip
-
 import pytest
 
+from anonymization.keyring import Key
 from pipelines.contracts.model import load_catalogue
 from pipelines.errors import ConfigurationError
-from pipelines.ingestion.sources import UNKNOWN_FORMAT, digest_content, find_source_files, locate_path
+from pipelines.ingestion.file_names import read_file_names
+from pipelines.ingestion.sources import UNKNOWN_FORMAT, find_source_files, locate_place, match_place
 from pipelines.settings import REPOSITORY
 
 CATALOGUE = load_catalogue(REPOSITORY / "data_contracts")
+NAMES = read_file_names(CATALOGUE, Key("membership-1", "membership", "00" * 32, "2026-11-22T00:00:00+00:00"))
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def landing(tmp_path):
 
 
 def test_files_are_found_in_the_order_of_sources_and_then_of_names(landing):
-    found = find_source_files(landing, CATALOGUE, ("surveys", "access", "devices"))
+    found = find_source_files(landing, CATALOGUE, ("surveys", "access", "devices"), NAMES)
     assert [(file.source, file.name, file.format.files) for file in found] == [
         ("surveys", "s.jsonl", "*.jsonl"),
         ("access", "a.log", "*.log"),
@@ -33,33 +34,75 @@ def test_files_are_found_in_the_order_of_sources_and_then_of_names(landing):
 
 @pytest.mark.parametrize("name", ["x.txt", "x", "x.log.bz2", "x.csv.gz"])
 def test_suffix_that_the_contract_does_not_read_has_no_format(landing, name):
-    assert locate_path(landing / "access" / name, landing, CATALOGUE).format is UNKNOWN_FORMAT
+    (landing / "access" / name).touch()
+    found = {file.name: file.format for file in find_source_files(landing, CATALOGUE, ("access",), NAMES)}
+    assert found[name] is UNKNOWN_FORMAT
 
 
-def test_path_is_located_whether_its_file_is_there_or_not(landing):
-    assert locate_path(landing / "access" / "gone.log", landing, CATALOGUE).name == "gone.log"
+@pytest.mark.parametrize("name", [".a.log", "a.log.tmp", "a.log.PART", "a.log.partial", "a.filepart", ".~tmp~/a.log"])
+def test_unfinished_names_are_no_files(landing, name):
+    before = find_source_files(landing, CATALOGUE, ("access",), NAMES)
+    (landing / "access" / name).parent.mkdir(exist_ok=True)
+    (landing / "access" / name).touch()
+    assert find_source_files(landing, CATALOGUE, ("access",), NAMES) == before
 
 
-@pytest.mark.parametrize("path", ["a.log", "unknown/a.log", "access/../../a.log", "../keys/keyring.json", "access"])
+def locate(path, landing):
+    return locate_place(str(path), landing, str(landing), CATALOGUE)
+
+
+@pytest.mark.parametrize("place", ["gone.log", "host1", "2026-*.log"])
+def test_path_is_located_whether_its_file_is_there_or_not(landing, place):
+    assert locate(landing / "access" / place, landing) == ("access", place)
+
+
+def test_a_source_is_a_place_of_its_own(landing):
+    assert locate(landing / "access", landing) == ("access", "")
+
+
+@pytest.mark.parametrize("path", ["a.log", "unknown/a.log", "access/../../a.log", "../keys/keyring.json"])
 def test_path_outside_of_the_sources_is_refused(landing, path):
     with pytest.raises(ConfigurationError, match=r"is not below .*landing/<source>; move it"):
-        locate_path(landing / path, landing, CATALOGUE)
+        locate(landing / path, landing)
 
 
-def test_content_is_known_whatever_its_compression(tmp_path):
-    plain, packed, other = tmp_path / "a", tmp_path / "b", tmp_path / "c"
-    plain.write_bytes(b"one\ntwo\n")
-    packed.write_bytes(gzip.compress(b"one\ntwo\n", mtime=1))
-    other.write_bytes(b"one\ntwo")
-    assert digest_content(plain) == digest_content(packed) != digest_content(other)
+@pytest.mark.parametrize(
+    ("place", "matched"),
+    [
+        ("", ["a.log", "b.log.gz", "host1/a.jsonl"]),
+        ("a.log", ["a.log"]),
+        ("host1", ["host1/a.jsonl"]),
+        ("host1/", ["host1/a.jsonl"]),
+        ("*.log*", ["a.log", "b.log.gz"]),
+        ("*/a.*", ["host1/a.jsonl"]),
+        ("host", []),
+    ],
+)
+def test_place_is_a_file_a_directory_or_a_glob(place, matched):
+    assert [name for name in ("a.log", "b.log.gz", "host1/a.jsonl") if match_place(place, name)] == matched
 
 
-def test_torn_file_is_the_content_that_it_began_only_when_no_line_is_missing(tmp_path):
-    plain, unsigned, torn = tmp_path / "a", tmp_path / "b", tmp_path / "c"
-    plain.write_bytes(b"one\ntwo\n")
-    unsigned.write_bytes(gzip.compress(b"one\ntwo\n")[:-3])
-    torn.write_bytes(gzip.compress(b"one\ntwo\nthr")[:-3])
-    longer = gzip.compress(b"one\ntwo\nthree\n")[:-3]
-    assert digest_content(plain) == digest_content(unsigned) == digest_content(torn)
-    torn.write_bytes(longer)
-    assert digest_content(plain) != digest_content(torn)
+ID = "7d444840-9dc0-4a1d-8f5c-3f1f6f1f0a11"
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"),
+    [
+        ("export-u123456789.log", "export-<MEMBER_ID>.log"),
+        ("u123456789/taro@example.jp.csv", "<MEMBER_ID>/<EMAIL_ADDRESS>"),
+        (f"phone_{ID}.jsonl.gz", "phone_<UUID>.jsonl.gz"),
+        ("edge-203.0.113.7.log", "edge-<IP_ADDRESS>.log"),
+    ],
+)
+def test_name_is_kept_without_its_identifiers_and_still_tells_files_apart(place, shown):
+    name, mark = NAMES.show(place).split("~")
+    assert name == shown
+    assert len(mark) == 12
+    assert NAMES.show(place) == NAMES.show(place) != NAMES.show(f"2/{place}")
+
+
+@pytest.mark.parametrize(
+    "place", ["access.log", "host1/access-20261122103000.log.gz", "E2ABC.2026-11-22-10.aabbccdd.gz", "app.jsonl.1"]
+)
+def test_name_without_identifiers_stays_as_it_is(place):
+    assert NAMES.show(place) == place

@@ -1,0 +1,70 @@
+"""What contents each source has delivered, by length and digest, so that a file that begins with one is recognised."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pipelines.control.ledger import contents, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """One delivered content. prefix_digest: SHA-256 of its byte_count bytes, in hexadecimal.
+
+    content_digest: what the content is known by, which is another one when it was cut off. line_count: the lines that a
+    longer copy need not bring again. is_open: its commit was begun, and not known to have ended.
+    """
+
+    content_digest: str
+    prefix_digest: str
+    byte_count: int
+    line_count: int
+    is_open: bool
+
+
+def list_extents(engine: sa.Engine, source: str) -> tuple[Extent, ...]:
+    """Every content of a source that is not empty, the shortest first."""
+    columns = [contents.c[name] for name in Extent.__slots__]
+    query = sa.select(*columns).where((contents.c.source == source) & (contents.c.byte_count > 0))
+    with transaction(engine) as connection:
+        return tuple(Extent(*row) for row in connection.execute(query.order_by(contents.c.byte_count)))
+
+
+def begin_commit(engine: sa.Engine, source: str, extent: Extent) -> None:
+    """Note what is about to be committed: should that end halfway, a file that grew meanwhile can bring the rest."""
+    same = (contents.c.source == source) & (contents.c.content_digest == extent.content_digest)
+    row = {name: getattr(extent, name) for name in Extent.__slots__}
+    with transaction(engine) as connection:
+        if connection.execute(sa.select(contents.c.source).where(same)).first() is None:
+            connection.execute(sa.insert(contents).values(row | {"source": source}))
+
+
+@contextmanager
+def take_turn(engine: sa.Engine, source: str) -> Iterator[None]:
+    """One commit of a source at a time, so that what was looked up before it still holds; ends with the process."""
+    if engine.dialect.name == "sqlite":
+        with _lock_beside(engine, source):
+            yield
+        return
+    number = int.from_bytes(hashlib.sha256(f"tokumei {source}".encode()).digest()[:8], "big", signed=True)
+    with transaction(engine) as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+        yield
+
+
+@contextmanager
+def _lock_beside(engine: sa.Engine, source: str) -> Iterator[None]:
+    """A lock file, since SQLite's own lock would also keep out whoever only reads."""
+    handle = os.open(f"{engine.url.database}-{source}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

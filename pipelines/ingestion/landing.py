@@ -1,0 +1,153 @@
+"""Landing, a directory or a prefix of an object store: what lies in it, whether it is whole, and how it leaves."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal, cast
+
+import pyarrow.fs
+
+UNFINISHED_SUFFIXES = frozenset({".tmp", ".part", ".partial", ".filepart"})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object or prefix in an object store, with those methods of a Path that landing asks for."""
+
+    filesystem: pyarrow.fs.FileSystem
+    key: str
+
+    def __truediv__(self, name: str) -> StoredObject:
+        return StoredObject(self.filesystem, f"{self.key}/{name}")
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def name(self) -> str:
+        return PurePosixPath(self.key).name
+
+    def open(self, _: Literal["rb"]) -> io.BufferedReader:
+        return io.BufferedReader(cast("io.RawIOBase", self.filesystem.open_input_stream(self.key, compression=None)))
+
+    def exists(self) -> bool:
+        return self.filesystem.get_file_info(self.key).type == pyarrow.fs.FileType.File
+
+
+LandedPath = Path | StoredObject
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What shows that a file is still the one that was read. version: device and inode, or an object's ETag."""
+
+    byte_count: int
+    modified_at: int
+    version: str
+
+
+def open_landing(uri: str) -> LandedPath:
+    """Landing at a path, or at a URI that pyarrow.fs knows, such as s3://bucket/landing."""
+    if "://" not in uri:
+        return Path(uri)
+    filesystem, key = pyarrow.fs.FileSystem.from_uri(uri)
+    return StoredObject(filesystem, key.rstrip("/"))
+
+
+def list_files(landing: LandedPath, source: str) -> list[tuple[str, LandedPath]]:
+    """Every finished file of a source: its place below landing/<source>, and the file, by place."""
+    found = _list_stored(landing / source) if isinstance(landing, StoredObject) else _list_local(landing / source)
+    return sorted((item for item in found if not is_unfinished(item[0])), key=lambda item: PurePosixPath(item[0]))
+
+
+def _list_local(directory: Path) -> Iterator[tuple[str, LandedPath]]:
+    return ((path.relative_to(directory).as_posix(), path) for path in directory.rglob("*") if path.is_file())
+
+
+def _list_stored(prefix: StoredObject) -> Iterator[tuple[str, LandedPath]]:
+    selector = pyarrow.fs.FileSelector(prefix.key, allow_not_found=True, recursive=True)
+    for info in prefix.filesystem.get_file_info(selector):
+        if info.type == pyarrow.fs.FileType.File:
+            yield info.path.removeprefix(f"{prefix.key}/"), StoredObject(prefix.filesystem, info.path)
+
+
+def is_unfinished(place: str) -> bool:
+    """True for the names under which copying programs write before they rename: hidden ones, .part and the like."""
+    path = PurePosixPath(place)
+    return any(part.startswith(".") for part in path.parts) or path.suffix.lower() in UNFINISHED_SUFFIXES
+
+
+def mark_file(path: LandedPath) -> Mark:
+    """The file's mark as it is now; FileNotFoundError when it is gone."""
+    if isinstance(path, Path):
+        found = path.stat()
+        return Mark(found.st_size, found.st_mtime_ns, f"{found.st_dev}:{found.st_ino}")
+    with path.filesystem.open_input_stream(path.key, compression=None) as stream:
+        described = {str(name): value for name, value in stream.metadata().items()}
+    info = path.filesystem.get_file_info(path.key)
+    return Mark(info.size or 0, info.mtime_ns or 0, str(described.get("ETag")))
+
+
+def is_still_written(path: LandedPath, quiet_seconds: float) -> bool:
+    """True while somebody has the file open for writing; where the kernel cannot tell, while it is not quiet yet.
+
+    quiet_seconds: how long a file must have been left alone then. Objects appear whole, so none is ever unfinished.
+    """
+    if not isinstance(path, Path):
+        return False
+    with path.open("rb") as file, _keep_writers_out(file) as alone:
+        return time.time() - path.stat().st_ctime < quiet_seconds if alone is None else not alone
+
+
+def remove_unchanged(path: LandedPath, mark: Mark) -> bool:
+    """Remove a file that is what it was when it was marked, or is gone already; False, untouched, when it changed.
+
+    On this machine nobody can open it for writing between the look and the removal. Neither system promises that no
+    other file takes its name in that moment, by rename or upload, and is lost: each delivery needs a name of its own.
+    """
+    try:
+        if not isinstance(path, Path):
+            return _remove_object(path, mark)
+        with path.open("rb") as file, _keep_writers_out(file) as alone:
+            if alone is False or mark_file(path) != mark:
+                return False
+            path.unlink()
+    except FileNotFoundError:
+        pass
+    return True
+
+
+def _remove_object(path: StoredObject, mark: Mark) -> bool:
+    if mark_file(path) != mark:
+        return False
+    path.filesystem.delete_file(path.key)
+    return True
+
+
+@contextmanager
+def _keep_writers_out(file: IO[bytes]) -> Iterator[bool | None]:
+    """Whether nobody has the file open for writing, and nobody can open it so meanwhile; None when nobody can say.
+
+    A read lease is the kernel's word for it. Whoever opens the file for writing waits until the lease is returned, and
+    we are told by a signal: one that is ignored, since the usual one would end the process.
+    """
+    try:
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        yield False
+        return
+    except (OSError, AttributeError):  # another owner's file, NFS, or no Linux
+        yield None
+        return
+    try:
+        yield True
+    finally:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
