@@ -107,6 +107,7 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
     left_out = _choose_left_out(batch.source, suppression)
     rows, suppressed = suppress_lines(parsed.rows, left_out, suppression.devices, house.keyring)
     batch = replace(batch, visitor_keys=find_visitor_keys_of(house, batch.source, rows))
+    late = 0
     for name, table_stage in stage.tables.items():
         if name == "rejected_lines":
             built = describe_rejected_lines(parsed.rejects, batch, house.now().date())
@@ -114,12 +115,18 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
             built = build_rows(rows, table_stage.table, batch)
         stage.measurements[name] += measure(built, stage.rules[name])
         table_stage.add(built)
-    stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
+        late += _count_late(built)
+    stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed, late)
     stage.undeclared_count += parsed.undeclared_count
     if batch.source in LEDGER_SINKS:
         stage.for_ledger.append(rows)
     else:
         stage.dates.update(rows["event_date"].unique().to_list())
+
+
+def _count_late(rows: pl.DataFrame) -> int:
+    """Rows without a visitor, which only those are whose day's key is gone, or is not made yet."""
+    return rows["visitor_pseudonym"].null_count() if "visitor_pseudonym" in rows.columns else 0
 
 
 def _close(stage: Stage, contract: Contract) -> None:
