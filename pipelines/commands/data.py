@@ -93,12 +93,25 @@ def _tell_deliveries(deliveries: Sequence[Delivery], nothing: str) -> None:
 
 
 @app.command("build-marts")
-def build() -> None:
-    """Build the marts of all touched dates and publish the warehouse."""
-    from pipelines.journeys.build_marts import build_marts
+def build(
+    *,
+    first: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Rebuild every date from this one on.")
+    ] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Rebuild every date until this one.")
+    ] = None,
+) -> None:
+    """Build the marts of all touched dates, and of those named, and publish the warehouse."""
+    from pipelines.journeys.build_marts import build_marts, rebuild_marts
     from pipelines.journeys.house import open_house
 
-    published = build_marts(open_house(load_settings()))
+    house = open_house(load_settings())
+    if first or last:
+        published = rebuild_marts(house, first and first.date(), last and last.date())
+        typer.echo(f"{len(published.event_dates)} dates rebuilt")
+    else:
+        published = build_marts(house)
     for table, rows in published.tables.items():
         typer.echo(f"marts.{table}: {rows} rows")
 

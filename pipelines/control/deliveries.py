@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from pipelines.control.ledger import contents, deliveries, touched_dates, transaction
 
-COUNTED = ("read", "accepted", "rejected", "duplicate", "suppressed")
+COUNTED = ("read", "accepted", "rejected", "duplicate", "suppressed", "late")
 REASON_LENGTH = 1000
 ACCOUNT_SCHEMA = pl.Schema(
     {
@@ -24,19 +24,21 @@ ACCOUNT_SCHEMA = pl.Schema(
         "rejected_count": pl.Int64(),
         "duplicate_count": pl.Int64(),
         "suppressed_count": pl.Int64(),
+        "late_count": pl.Int64(),
     },
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LineCounts:
-    """What became of a file's lines."""
+    """What became of a file's lines. late: those of the accepted that came too late for the key of their visitor."""
 
     read: int = 0
     accepted: int = 0
     rejected: int = 0
     duplicate: int = 0
     suppressed: int = 0
+    late: int = 0
 
     def __add__(self, other: LineCounts) -> LineCounts:
         return LineCounts(
@@ -45,6 +47,7 @@ class LineCounts:
             self.rejected + other.rejected,
             self.duplicate + other.duplicate,
             self.suppressed + other.suppressed,
+            self.late + other.late,
         )
 
     @property

@@ -46,6 +46,7 @@ deliveries = sa.Table(
     sa.Column("rejected_count", sa.BigInteger, nullable=False),
     sa.Column("duplicate_count", sa.BigInteger, nullable=False),
     sa.Column("suppressed_count", sa.BigInteger, nullable=False),
+    sa.Column("late_count", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 sa.Index(

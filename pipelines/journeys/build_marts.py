@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from pipelines.control.deliveries import file_accounts, mark_built, unbuilt_dates, unbuilt_digests
-from pipelines.errors import GateFailedError
+from pipelines.errors import ConfigurationError, GateFailedError
 from pipelines.journeys.house import House
-from pipelines.lake.layout import file_uris
+from pipelines.lake.layout import file_uris, table_dates
 from pipelines.quality.gate import judge
 from pipelines.quality.measure import measure
 from pipelines.quality.rules import compile_rules
@@ -44,6 +44,24 @@ def build_marts(house: House, also: Iterable[date] = ()) -> PublishedMarts:
         mark_built(house.ledger, touched, digests)
         step.count(dates=len(published.event_dates), rows=sum(published.tables.values()))
     return published
+
+
+def rebuild_marts(house: House, first: date | None = None, last: date | None = None) -> PublishedMarts:
+    """Rebuild, from the lake, the marts of every date from first to last, both included, and whatever was touched.
+
+    Without first or last the interval is open. Dates of which the lake holds nothing any longer keep their rows.
+    """
+    if first and last and first > last:
+        raise ConfigurationError(f"{first} is after {last}", hint="give the earlier date first")
+    return build_marts(house, also=_find_dates(house, first or date.min, last or date.max))
+
+
+def _find_dates(house: House, first: date, last: date) -> frozenset[date]:
+    """The dates in an interval of which the lake holds events that some mart reads."""
+    read = {name for mart in house.catalogue.layer("marts") for name in mart.properties["inputs"]}
+    tables = [contract for contract in house.catalogue.layer("lake") if f"lake.{contract.name}" in read]
+    dates = frozenset[date]().union(*(table_dates(house.lake, table) for table in tables))
+    return frozenset(day for day in dates if first <= day <= last)
 
 
 def _find_current(house: House) -> PublishedMarts | None:

@@ -160,6 +160,7 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
     left_out = _choose_left_out(batch.source, suppression)
     rows, suppressed = suppress_lines(parsed.rows, left_out, suppression.devices, house.keyring)
     batch = replace(batch, visitor_keys=find_visitor_keys_of(house, batch.source, rows))
+    late = 0
     for name, table_stage in stage.tables.items():
         if name == "rejected_lines":
             built = describe_rejected_lines(parsed.rejects, batch, house.now().date())
@@ -169,11 +170,12 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
             built = build_rows(rows, table_stage.table, batch)
         stage.measurements[name] += measure(built, stage.rules[name])
         table_stage.add(built)
+        late += _count_late(built)
         if name == QUARANTINE and built.height:
             table_stage.write()  # whole lines would fill the memory long before there are enough of them
     record_progress("read_lines", batch.source, lines=parsed.read_count)
     stage.counts += LineCounts(
-        parsed.read_count, rows.height, parsed.rejects.height, parsed.duplicate_count, suppressed
+        parsed.read_count, rows.height, parsed.rejects.height, parsed.duplicate_count, suppressed, late
     )
     stage.undeclared_count += parsed.undeclared_count
     stage.cut_off_count += count_cut_off(parsed.rejects)
@@ -189,6 +191,11 @@ def _seal_rejects(house: House, table: Contract, rejects: pl.DataFrame, batch: B
     expires_on = now.date() + timedelta(days=days)
     key = open_quarantine_key(house.settings, expires_on, now)
     return seal_rejects(rejects, table, batch, now.date(), (expires_on, key))
+
+
+def _count_late(rows: pl.DataFrame) -> int:
+    """Rows without a visitor, which only those are whose day's key is gone, or is not made yet."""
+    return rows["visitor_pseudonym"].null_count() if "visitor_pseudonym" in rows.columns else 0
 
 
 def _close(stage: Stage, contract: Contract, *, accepts_rejects: bool) -> None:

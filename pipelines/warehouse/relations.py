@@ -25,6 +25,7 @@ SOURCE_FILES = {
     "rejected_count": "BIGINT",
     "duplicate_count": "BIGINT",
     "suppressed_count": "BIGINT",
+    "late_count": "BIGINT",
 }
 
 

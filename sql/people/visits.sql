@@ -9,60 +9,66 @@
 -- without a visitor, whose line came too late to tell, is in no visit.
 -- Of pages of the same microsecond the one that was reached from elsewhere comes first, then the order is by name, so
 -- that nothing depends on the files in which they came.
+-- Runs are found by their first and last page views, which neighbours tell: to number them by a running count instead
+-- would take five times as long.
 WITH steps AS (
-    SELECT event_date, event_at, visitor_pseudonym,
-        struct_pack(
-            event_at := event_at,
-            is_internal := referrer_channel = 'internal',
-            route := route,
-            channel := referrer_channel,
-            source := referrer_source
-        ) AS page,
+    SELECT visitor_pseudonym, event_date, event_at, route, referrer_channel, referrer_source,
+        row_number() OVER in_order AS place,
         coalesce(event_at - lag(event_at) OVER in_order <= INTERVAL 30 MINUTES, false) AS is_soon,
-        is_soon AND event_date <> lag(event_date) OVER in_order AS is_over_midnight
+        is_soon AND event_date <> lag(event_date) OVER in_order AS is_over_midnight,
+        coalesce(lead(event_at) OVER in_order - event_at <= INTERVAL 30 MINUTES, false) AS goes_on,
+        goes_on AND event_date = lead(event_date) OVER in_order AS goes_on_today
     FROM people.page_views
     WHERE visitor_pseudonym IS NOT NULL AND list_contains($read_dates, event_date)
-    WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY event_at)
+    WINDOW in_order AS (
+        PARTITION BY visitor_pseudonym
+        ORDER BY event_at, referrer_channel = 'internal', route, referrer_channel, referrer_source
+    )
 ),
--- A part is what a visit has on one day.
-numbered AS (
-    SELECT *, count(*) FILTER (NOT is_soon OR is_over_midnight) OVER in_order AS part
+ends AS (
+    SELECT *, NOT is_soon OR is_over_midnight AS is_first, NOT goes_on_today AS is_last
     FROM steps
-    WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY event_at)
+    WHERE is_first OR is_last
 ),
+-- A part is what a visit has on one day: a first page view, and the last one that comes next.
 parts AS (
-    SELECT visitor_pseudonym, part,
-        any_value(event_date) AS event_date,
-        count(*) AS page_views,
-        min(page) AS entry,
-        max(page) AS exit,
-        bool_or(is_over_midnight) AS is_over_midnight
-    FROM numbered
-    GROUP BY visitor_pseudonym, part
+    SELECT visitor_pseudonym, event_date, place, is_over_midnight,
+        event_at AS started_at,
+        if(is_last, event_at, lead(event_at) OVER in_order) AS ended_at,
+        if(is_last, 1, lead(place) OVER in_order - place + 1) AS page_views,
+        route AS entry_route,
+        if(is_last, route, lead(route) OVER in_order) AS exit_route,
+        referrer_channel AS channel,
+        referrer_source AS source
+    FROM ends
+    WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY place)
+    QUALIFY is_first
 ),
 continued AS (
     SELECT *,
-        is_over_midnight
-            AND lag(exit.event_at - entry.event_at) OVER in_order < INTERVAL 20 HOURS AS continues_visit
+        is_over_midnight AND lag(ended_at - started_at) OVER in_order < INTERVAL 20 HOURS AS continues_visit
     FROM parts
-    WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY part)
+    WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY place)
 ),
+-- A visit is a part that continues none, with the one that continues it.
 visits AS (
-    SELECT *, count(*) FILTER (NOT continues_visit) OVER in_order AS visit
+    SELECT visitor_pseudonym, event_date AS start_date, continues_visit, started_at, entry_route, channel, source,
+        coalesce(lead(if(continues_visit, ended_at, NULL)) OVER in_order, ended_at) AS ended_at,
+        coalesce(lead(if(continues_visit, page_views, NULL)) OVER in_order, 0) + page_views AS page_views,
+        coalesce(lead(if(continues_visit, exit_route, NULL)) OVER in_order, exit_route) AS exit_route
     FROM continued
-    WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY part)
+    WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY place)
 )
 SELECT visitor_pseudonym,
-    min(event_date) AS start_date,
-    min(entry).event_at AS started_at,
-    max(exit).event_at AS ended_at,
+    start_date,
+    started_at,
+    ended_at,
     epoch_us(ended_at) - epoch_us(started_at) AS visit_microseconds,
-    sum(page_views)::BIGINT AS page_views,
-    sum(page_views) = 1 AS is_bounce,
-    min(entry).route AS entry_route,
-    max(exit).route AS exit_route,
-    min(entry).channel AS channel,
-    min(entry).source AS source
+    page_views,
+    page_views = 1 AS is_bounce,
+    entry_route,
+    exit_route,
+    channel,
+    source
 FROM visits
-GROUP BY visitor_pseudonym, visit
-HAVING list_contains($event_dates, min(event_date))
+WHERE NOT continues_visit AND list_contains($event_dates, start_date)

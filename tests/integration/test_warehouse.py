@@ -81,7 +81,7 @@ def answer(day: date, person: int, csat: int = 5) -> Row:
 
 
 def received_file(day: date, **counts: int) -> Row:
-    figures = dict.fromkeys(("read", "accepted", "rejected", "duplicate", "suppressed"), 0) | counts
+    figures = dict.fromkeys(("read", "accepted", "rejected", "duplicate", "suppressed", "late"), 0) | counts
     return {"received_date": day, "source": "access", "state": "committed"} | {
         f"{name}_count": count for name, count in figures.items()
     }
@@ -236,6 +236,16 @@ def test_only_the_named_days_and_those_that_they_reach_are_made_anew(tmp_path: P
     )
     assert [row["people"] for row in rows_of(built.path, environments)] == [40, 40, 20, 40, 40]
     assert built.event_dates == tuple(MONDAY + timedelta(days=offset) for offset in (1, 2, 3))
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_late_event_beside_midnight_changes_the_visits_of_both_days(tmp_path: Path, late: int):
+    """Events are from noon in Tokyo on: one ten minutes before midnight, one ten minutes after it."""
+    views = [view(MONDAY, 1, minute=12 * 60 - 10), view(MONDAY + timedelta(days=1), 1, minute=-12 * 60 + 10)]
+    publish(build(tmp_path, inputs_from(page_views=[views[1 - late]]), [views[1 - late]["event_date"]]))
+    built = build(tmp_path, inputs_from(page_views=views), [views[late]["event_date"]])
+    usage = rows_of(built.path, "marts.usage_daily")
+    assert [(row["visits"], row["pages_per_visit"]) for row in usage] == [(1, 2), (0, None)]
 
 
 def test_reached_days_that_the_lake_does_not_hold_keep_the_rows_that_they_have(tmp_path: Path):

@@ -74,6 +74,7 @@ SOUND = {
         "rejected_count": 1,
         "duplicate_count": 1,
         "suppressed_count": 2,
+        "late_count": 6,
         "reject_rate": 0.1,
     },
 }
@@ -93,6 +94,7 @@ BROKEN = [
     ("satisfaction_weekly", "scores_exist_exactly_from_thirty_answers", "ces_mean = 4.5"),
     ("satisfaction_weekly", "scores_lie_within_their_intervals", "csat_high = 0.7"),
     ("data_quality_daily", "every_line_is_accounted_for", "accepted_count = 7"),
+    ("data_quality_daily", "late_lines_are_accepted_lines", "late_count = 7"),
     ("data_quality_daily", "reject_rate_exists_exactly_with_lines", "reject_rate = NULL"),
 ]
 

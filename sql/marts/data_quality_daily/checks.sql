@@ -6,3 +6,6 @@ WHERE read_count <> accepted_count + rejected_count + duplicate_count + suppress
 
 -- check: reject_rate_exists_exactly_with_lines
 SELECT received_date FROM marts.data_quality_daily WHERE (read_count = 0) <> (reject_rate IS NULL);
+
+-- check: late_lines_are_accepted_lines
+SELECT received_date FROM marts.data_quality_daily WHERE late_count > accepted_count;

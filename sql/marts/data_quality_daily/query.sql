@@ -3,6 +3,8 @@
 --
 -- Files that were committed, and files known to be duplicates of earlier ones, count; files held back count only once
 -- they are committed. reject_rate is null where no line was read.
+-- late_count counts accepted lines whose visitor nobody could tell any longer: the key of their day was destroyed. Their
+-- rows have no visitor_pseudonym, and count as page views and in nothing about visitors and visits.
 SELECT received_date,
     source,
     count(*) AS file_count,
@@ -11,6 +13,7 @@ SELECT received_date,
     sum(rejected_count) AS rejected_count,
     sum(duplicate_count) AS duplicate_count,
     sum(suppressed_count) AS suppressed_count,
+    sum(late_count) AS late_count,
     sum(rejected_count) / nullif(sum(read_count), 0) AS reject_rate
 FROM control.source_files
 WHERE state IN ('committed', 'duplicate') AND list_contains($event_dates, received_date)

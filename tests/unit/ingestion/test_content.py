@@ -14,6 +14,7 @@ from pipelines.ingestion.content import PrefixDigest, digest_content, look_again
 from pipelines.ingestion.sources import SourceFile
 
 LINES = b"one\ntwo\nthree\n"
+GZIPPED = gzip.compress(LINES, mtime=0)
 
 
 def read(tmp_path, content, extents=(), byte_limit=None):
