@@ -125,7 +125,7 @@ def test_whatever_a_csv_writer_wrote_is_read_as_it_was(table, ending, quoting):
 pieces = st.sampled_from(
     [b'"', b'""', b",", b"\n", b"\r\n", b"a", b"\xff", b"\x00", b'"x\ny"', b"2026-11-22T10:45:00Z,s,w,"]
 )
-contents = st.lists(pieces, max_size=30).map(b"".join).filter(lambda each: not each.startswith(GZIP_MAGIC))
+contents = st.lists(pieces, max_size=30).map(b"".join).filter(lambda each: not GZIP_MAGIC.match(each))
 
 
 @given(content=contents, chunk_bytes=st.integers(1, 40))
