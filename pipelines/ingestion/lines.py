@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -29,35 +28,58 @@ def split_lines(chunk: Chunk) -> Lines:
     A line ends at a line feed, with or without a carriage return before it, or at the end of the file.
     """
     data = chunk.data if chunk.byte_offset else chunk.data.removeprefix(BYTE_ORDER_MARK)
-    lines = _split_clean(data)
-    return _split_carefully(data) if lines is None else lines
-
-
-def _split_clean(data: bytes) -> Lines | None:
-    """The fast way, for text that is valid throughout; None when any line needs a closer look."""
-    if b"\x00" in data or not _is_utf8(data):
-        return None
-    texts = pl.scan_lines(data, name="line").collect()["line"]
+    readable, reasons = _blank_unreadable(data)
+    texts = pl.scan_lines(readable, name="line").collect()["line"]
     if len(texts) != data.count(b"\n") + (not data.endswith(b"\n")):
-        return None
+        return _split_carefully(data)
     lengths = texts.str.len_bytes()
-    if (lengths > MAXIMUM_LINE_BYTES).any():
-        return None
-    return Lines(texts, dict.fromkeys((lengths == 0).arg_true().to_list(), Reason.EMPTY_LINE))
+    found = dict.fromkeys((lengths == 0).arg_true().to_list(), Reason.EMPTY_LINE) | reasons
+    is_long = lengths > MAXIMUM_LINE_BYTES
+    if is_long.any():
+        texts = texts.set(is_long, "")
+        found |= dict.fromkeys(is_long.arg_true().to_list(), Reason.LINE_TOO_LONG)
+    return Lines(texts, found)
 
 
-def _is_utf8(data: bytes) -> bool:
-    """Block by block, for a string of a whole chunk would take four times its bytes."""
-    if data.isascii():
+def _blank_unreadable(data: bytes) -> tuple[bytes, dict[int, Reason]]:
+    """The data with every line emptied that is no text, and by index why; looks only into blocks that hold one.
+
+    Block by block, for a string of a whole chunk would take four times its bytes.
+    """
+    blocks: list[bytes] = []
+    reasons: dict[int, Reason] = {}
+    first_line = start = 0
+    while start < len(data):
+        end = data.find(b"\n", start + BLOCK_BYTES) + 1 or len(data)
+        block = data[start:end]
+        if not _is_text(block):
+            block, found = _blank_lines(block)
+            reasons |= {first_line + index: reason for index, reason in found.items()}
+        blocks.append(block)
+        first_line += block.count(b"\n")
+        start = end
+    return (b"".join(blocks) if reasons else data), reasons
+
+
+def _is_text(block: bytes) -> bool:
+    if b"\x00" in block:
+        return False
+    if block.isascii():
         return True
-    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for start in range(0, len(data), BLOCK_BYTES):
-            decoder.decode(data[start : start + BLOCK_BYTES])
-        decoder.decode(b"", final=True)
+        block.decode()
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _blank_lines(block: bytes) -> tuple[bytes, dict[int, Reason]]:
+    lines, reasons = block.split(b"\n"), dict[int, Reason]()
+    for index, line in enumerate(lines):
+        _, reason = _inspect(line.removesuffix(b"\r"))
+        if reason and reason is not Reason.EMPTY_LINE:
+            lines[index], reasons[index] = b"", reason
+    return b"\n".join(lines), reasons
 
 
 def _split_carefully(data: bytes) -> Lines:
