@@ -11,7 +11,7 @@ from pipelines.ingestion.reject import Reason
 
 MAXIMUM_LINE_BYTES = 64 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,44 +42,37 @@ def split_lines(chunk: Chunk) -> Lines:
 
 
 def _blank_unreadable(data: bytes) -> tuple[bytes, dict[int, Reason]]:
-    """The data with every line emptied that is no text, and by index why; looks only into blocks that hold one.
+    """The data with every line emptied that is no text, and why, by index."""
+    kept, reasons = [], dict[int, Reason]()
+    index = taken = 0
+    while (position := _find_unreadable(data, taken)) is not None:
+        start, end = data.rfind(b"\n", 0, position) + 1, data.find(b"\n", position)
+        end = len(data) if end < 0 else end
+        kept.append(data[taken:start])
+        index += kept[-1].count(b"\n")
+        _, reason = _inspect(data[start:end].removesuffix(b"\r"))
+        reasons[index] = reason or Reason.INVALID_UTF8
+        taken = end
+    return (b"".join((*kept, data[taken:])) if reasons else data), reasons
+
+
+def _find_unreadable(data: bytes, start: int) -> int | None:
+    """The first byte from start on that is NUL or no UTF-8; None when all is text.
 
     Block by block, for a string of a whole chunk would take four times its bytes.
     """
-    blocks: list[bytes] = []
-    reasons: dict[int, Reason] = {}
-    first_line = start = 0
     while start < len(data):
         end = data.find(b"\n", start + BLOCK_BYTES) + 1 or len(data)
         block = data[start:end]
-        if not _is_text(block):
-            block, found = _blank_lines(block)
-            reasons |= {first_line + index: reason for index, reason in found.items()}
-        blocks.append(block)
-        first_line += block.count(b"\n")
+        null = block.find(b"\x00")
+        try:
+            block.decode()
+        except UnicodeDecodeError as error:
+            return start + (error.start if null < 0 else min(null, error.start))
+        if null >= 0:
+            return start + null
         start = end
-    return (b"".join(blocks) if reasons else data), reasons
-
-
-def _is_text(block: bytes) -> bool:
-    if b"\x00" in block:
-        return False
-    if block.isascii():
-        return True
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _blank_lines(block: bytes) -> tuple[bytes, dict[int, Reason]]:
-    lines, reasons = block.split(b"\n"), dict[int, Reason]()
-    for index, line in enumerate(lines):
-        _, reason = _inspect(line.removesuffix(b"\r"))
-        if reason and reason is not Reason.EMPTY_LINE:
-            lines[index], reasons[index] = b"", reason
-    return b"\n".join(lines), reasons
+    return None
 
 
 def _split_carefully(data: bytes) -> Lines:

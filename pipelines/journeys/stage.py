@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from anonymization.distinct import Rows
 from anonymization.errors import AnonymizationError
 from pipelines.contracts.derive import lake_tables_of
 from pipelines.contracts.model import Contract
@@ -107,11 +108,12 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
     left_out = _choose_left_out(batch.source, suppression)
     rows, suppressed = suppress_lines(parsed.rows, left_out, suppression.devices, house.keyring)
     batch = replace(batch, visitor_keys=find_visitor_keys_of(house, batch.source, rows))
+    shared = Rows(rows)
     for name, table_stage in stage.tables.items():
         if name == "rejected_lines":
             built = describe_rejected_lines(parsed.rejects, batch, house.now().date())
         else:
-            built = build_rows(rows, table_stage.table, batch)
+            built = build_rows(shared, table_stage.table, batch)
         stage.measurements[name] += measure(built, stage.rules[name])
         table_stage.add(built)
     stage.counts += LineCounts(parsed.read_count, rows.height, parsed.rejects.height, 0, suppressed)
