@@ -14,6 +14,7 @@ from pipelines.errors import ConfigurationError, HomeUnwritableError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = ("access", "devices", "searches", "surveys", "accounts", "requests")
+MOST_PROCESSES = 64
 MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
@@ -25,6 +26,7 @@ class Settings:
     timezone: the service's, which decides event dates. memory_limit: DuckDB's, such as 2GB.
     canaries: a file of identifiers, one a line, that must never be found below home; empty for none.
     keyring_source: file, file:PATH, env:VARIABLE, or command:COMMAND LINE, whose output is the keyring.
+    processes: how many share the work on a large file; 1 for none but the one that was started.
     """
 
     home: Path
@@ -37,6 +39,7 @@ class Settings:
     airflow_port: int
     canaries: str
     keyring_source: str
+    processes: int
 
     @property
     def landing(self) -> Path:
@@ -86,6 +89,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         airflow_port=_read_port(given.get("TOKUMEI_AIRFLOW_PORT", "18080")),
         canaries=given.get("TOKUMEI_CANARIES", ""),
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
+        processes=_read_processes(given.get("TOKUMEI_PROCESSES", str(min(2, os.cpu_count() or 1)))),
     )
 
 
@@ -107,6 +111,12 @@ def _read_memory(amount: str) -> str:
 def _read_port(number: str) -> int:
     if not (number.isascii() and number.isdigit() and 0 < int(number) < 2**16):
         raise ConfigurationError("TOKUMEI_AIRFLOW_PORT is not a port number", hint="set it to a number such as 18080")
+    return int(number)
+
+
+def _read_processes(number: str) -> int:
+    if not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST_PROCESSES):
+        raise ConfigurationError("TOKUMEI_PROCESSES is not a number of processes", hint="set it to a number such as 2")
     return int(number)
 
 

@@ -23,17 +23,10 @@ from pipelines.ingestion.sources import (
     find_source_files,
     locate_path,
 )
+from pipelines.journeys.chunk import Stage, describe_error, discard_stage
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import hold_keys, renew_keyring
-from pipelines.journeys.stage import (
-    EXPECTED,
-    UNEXPECTED,
-    Stage,
-    commit_stage,
-    describe_error,
-    discard_stage,
-    stage_safely,
-)
+from pipelines.journeys.stage import EXPECTED, UNEXPECTED, commit_stage, stage_safely
 from pipelines.telemetry import logger, record_step
 
 INGESTED_SOURCES = ("accounts", "access", "devices", "searches", "surveys")
