@@ -119,7 +119,7 @@ def _receive_next(workers: list[Worker], receive: Callable[[Portion], None]) -> 
 def _receive_rest(workers: list[Worker], receive: Callable[[Portion], None]) -> None:
     """After an error: the parts that processes write to the end, so that they can be discarded."""
     for future in [future for worker in workers for future in worker.pending]:
-        if not future.cancel() and future.exception() is None and isinstance(answer := future.result(), Portion):
+        if future.exception() is None and isinstance(answer := future.result(), Portion):
             receive(answer)
 
 
