@@ -76,21 +76,25 @@ def extract_parameter(urls: pl.Series, parameter: Parameter) -> pl.Series:
 
     Of a name that is given twice the first value counts. A name that is itself percent-encoded is not looked for.
     """
-    found = map_distinct(urls, lambda distinct: _find_values(distinct, parameter.name))["url"]
-    return map_distinct(found, lambda values: _keep_matching(values, parameter.pattern))["value"]
+    mentioning = pl.when(pl.col("url").str.contains(f"{parameter.name}=", literal=True)).then(pl.col("url"))
+    candidates = urls.alias("url").to_frame().select(mentioning)["url"]
+    return map_distinct(candidates, lambda distinct: _keep_matching(_find_values(distinct, parameter.name), parameter))[
+        "value"
+    ]
 
 
-def _find_values(urls: pl.Series, name: str) -> pl.DataFrame:
+def _find_values(urls: pl.Series, name: str) -> pl.Series:
     query = pl.col("url").str.extract(r"^[^?#]*\?([^#]*)", 1)
     written = query.str.extract(rf"(?:^|&){re.escape(name)}=([^&]*)", 1)
-    return urls.alias("url").to_frame().select(pl.when(written.str.len_bytes() <= MAXIMUM_VALUE_LENGTH).then(written))
+    short = pl.when(written.str.len_bytes() <= MAXIMUM_VALUE_LENGTH).then(written)
+    return urls.alias("url").to_frame().select(short)["url"]
 
 
-def _keep_matching(values: pl.Series, pattern: str) -> pl.DataFrame:
+def _keep_matching(values: pl.Series, parameter: Parameter) -> pl.DataFrame:
     decoded = [None if value is None else unquote_plus(value) for value in values.to_list()]
     value = pl.col("value")
     frame = pl.DataFrame({"value": decoded}, schema={"value": pl.String})
-    return frame.select(pl.when(value.str.contains(pattern)).then(value))
+    return frame.select(pl.when(value.str.contains(parameter.pattern)).then(value))
 
 
 def reduce_referrers(referrers: pl.Series, known: Sequence[Referrer], internal_hosts: Sequence[str]) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
+import numpy as np
 import polars as pl
 
 from pipelines.ingestion.readers import Chunk
@@ -45,11 +46,12 @@ def describe_rejects(reasons: Mapping[int, Reason], chunk: Chunk) -> pl.DataFram
     """One row for each rejected line of a chunk, by index within it; columns as in REJECT_SCHEMA."""
     if not reasons:
         return pl.DataFrame(schema=REJECT_SCHEMA)
-    rows, start = [], chunk.byte_offset
-    for index, line in enumerate(chunk.data.split(b"\n")):
-        if index in reasons:
-            rows.append((chunk.first_line + index, start, reasons[index].value, mask_shape(line), len(line)))
-        start += len(line) + 1
+    rows, ends = [], np.flatnonzero(np.frombuffer(chunk.data, np.uint8) == ord("\n"))
+    for index in sorted(reasons):
+        start = int(ends[index - 1]) + 1 if index else 0
+        line = chunk.data[start : int(ends[index]) if index < len(ends) else None]
+        place = chunk.first_line + index, chunk.byte_offset + start
+        rows.append((*place, reasons[index].value, mask_shape(line), len(line)))
     return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")
 
 

@@ -13,7 +13,7 @@ from pipelines.ingestion.sources import FILE_ID_DIGITS, SourceFile
 from pipelines.journeys.chunk import LEDGER_SINKS, Stage, describe_error, discard_stage, open_bench
 from pipelines.journeys.house import House
 from pipelines.journeys.workers import look_ahead, may_share_out, new_order, share_out
-from pipelines.quality.gate import judge
+from pipelines.quality.gate import judge, prepare_judge
 from pipelines.telemetry import record_step
 
 EXPECTED = (TokumeiError, AnonymizationError)
@@ -42,6 +42,7 @@ def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
     try:
         chunks, is_large = look_ahead(read_chunks(file.path))
         if is_large and may_share_out(house.settings, file.source):
+            prepare_judge()
             share_out(new_order(bench), chunks, bench.stage.receive)
         else:
             for chunk in chunks:
