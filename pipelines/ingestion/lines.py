@@ -50,7 +50,7 @@ def _blank_unreadable(data: bytes) -> tuple[bytes, dict[int, Reason]]:
         end = len(data) if end < 0 else end
         kept.append(data[taken:start])
         index += kept[-1].count(b"\n")
-        _, reason = _inspect(data[start:end].removesuffix(b"\r"))
+        _, reason = inspect_line(data[start:end].removesuffix(b"\r"))
         reasons[index] = reason or Reason.INVALID_UTF8
         taken = end
     return (b"".join((*kept, data[taken:])) if reasons else data), reasons
@@ -76,12 +76,13 @@ def _find_unreadable(data: bytes, start: int) -> int | None:
 
 
 def _split_carefully(data: bytes) -> Lines:
-    inspected = [_inspect(line.removesuffix(b"\r")) for line in data.removesuffix(b"\n").split(b"\n")]
+    inspected = [inspect_line(line.removesuffix(b"\r")) for line in data.removesuffix(b"\n").split(b"\n")]
     texts = pl.Series("line", [text for text, _ in inspected], dtype=pl.String)
     return Lines(texts, {index: reason for index, (_, reason) in enumerate(inspected) if reason})
 
 
-def _inspect(line: bytes) -> tuple[str, Reason | None]:
+def inspect_line(line: bytes) -> tuple[str, Reason | None]:
+    """A line's text, or an empty text and why it cannot be used."""
     if not line:
         return "", Reason.EMPTY_LINE
     if b"\x00" in line:
