@@ -12,7 +12,7 @@ from pipelines.ingestion.enrich import merge_rows, unite_links, withhold_rare_te
 from pipelines.lake.append import commit_parts, discard_parts, write_parts
 from pipelines.lake.layout import DataFile, Lake
 
-BUFFERED_ROWS = 500_000
+BUFFERED_ROWS = 150_000
 
 
 def _finish_links(rows: pl.DataFrame, _: Contract) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from pipelines.journeys.workers import look_ahead, may_share_out, new_order, sha
 from pipelines.quality.gate import judge, prepare_judge
 from pipelines.telemetry import record_step
 
+CHUNK_BYTES = 8 * 1024 * 1024  # more would be a little faster, but two processes and this one would take a gibibyte
 EXPECTED = (TokumeiError, AnonymizationError)
 UNEXPECTED = (Exception, pl.exceptions.PanicException)
 
@@ -40,7 +41,7 @@ def _stage_file(house: House, file: SourceFile, digest: str) -> Stage:
     require_usable(file)
     bench = open_bench(house, file, digest[:FILE_ID_DIGITS])
     try:
-        chunks, is_large = look_ahead(read_chunks(file.path))
+        chunks, is_large = look_ahead(read_chunks(file.path, CHUNK_BYTES))
         if is_large and may_share_out(house.settings, file.source):
             prepare_judge()
             share_out(new_order(bench), chunks, bench.stage.receive)

@@ -26,7 +26,7 @@ from pipelines.journeys.chunk import LEDGER_SINKS, Bench, Portion, describe_erro
 from pipelines.journeys.house import open_house
 from pipelines.settings import Settings
 
-LARGE_FILE_CHUNKS = 3  # smaller files are done before the processes have started
+LARGE_FILE_CHUNKS = 8  # smaller files are done before the processes have started
 CHUNKS_AHEAD = 2  # for each process: the one that it works on, and the next
 # One core for each process, which keeps a chunk's memory for the next one instead of asking the system for it again.
 ENVIRONMENT = {

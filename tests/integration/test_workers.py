@@ -5,7 +5,6 @@ import multiprocessing
 import pickle
 import shutil
 from dataclasses import replace
-from functools import partial
 
 import polars as pl
 import pytest
@@ -20,12 +19,13 @@ from pipelines.journeys.chunk import Portion, open_bench
 from pipelines.journeys.house import open_house
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.keys import make_keys
-from pipelines.journeys.workers import _finish, _take, look_ahead, new_order, share_out
+from pipelines.journeys.workers import LARGE_FILE_CHUNKS, _finish, _take, look_ahead, new_order, share_out
 from pipelines.lake.layout import open_table
 from pipelines.settings import load_settings, prepare_home
 
 TABLES = ("page_views", "security_events", "identity_links", "rejected_lines")
 LINE_COUNT = 600
+SHORT = 8192
 
 
 def access_line(number):
@@ -47,7 +47,7 @@ def access_line(number):
 def short_chunks(monkeypatch):
     """A file of a few kilobytes is a large one."""
     monkeypatch.setattr(readers, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(stage_journey, "read_chunks", partial(readers.read_chunks, chunk_bytes=16_384))
+    monkeypatch.setattr(stage_journey, "CHUNK_BYTES", SHORT)
 
 
 @pytest.fixture
@@ -96,9 +96,9 @@ def test_tables_are_the_same_however_many_processes_made_them(new_house):
 
 
 def test_process_that_dies_leaves_nothing_but_the_landing_file(new_house, monkeypatch):
-    def read_and_kill(path):
-        for index, chunk in enumerate(readers.read_chunks(path, 16_384)):
-            if index == 3:
+    def read_and_kill(*arguments):
+        for index, chunk in enumerate(readers.read_chunks(*arguments)):
+            if index == LARGE_FILE_CHUNKS:
                 for child in multiprocessing.active_children():
                     child.kill()
             yield chunk
@@ -114,7 +114,7 @@ def test_process_that_dies_leaves_nothing_but_the_landing_file(new_house, monkey
 def test_error_of_one_process_discards_what_all_of_them_wrote(new_house):
     house = new_house(2)
     bench = bench_of(house)
-    chunks = [*stage_journey.read_chunks(bench.file.path), Chunk(None, 1, 0)]
+    chunks = [*readers.read_chunks(bench.file.path, SHORT), Chunk(None, 1, 0)]
     with pytest.raises(DataQualityError, match=r"TypeError|AttributeError"):
         share_out(new_order(bench), chunks, bench.stage.receive)
     for table in bench.stage.tables.values():
@@ -125,7 +125,7 @@ def test_error_of_one_process_discards_what_all_of_them_wrote(new_house):
 def test_no_key_crosses_to_another_process(new_house):
     house = new_house(2)
     bench = bench_of(house)
-    order, content = new_order(bench), next(stage_journey.read_chunks(bench.file.path))
+    order, content = new_order(bench), next(readers.read_chunks(bench.file.path, SHORT))
     crossing = b"".join(pickle.dumps(what) for what in (order, content, _take(order, content), _finish(order)))
     assert not any(key.secret.encode() in crossing for key in house.keyring.keys)
     with pytest.raises(AnonymizationError):
@@ -135,7 +135,7 @@ def test_no_key_crosses_to_another_process(new_house):
 def test_rows_that_cross_hold_no_identifier(new_house):
     house = new_house(2)
     bench = bench_of(house)
-    answer = _take(new_order(bench), next(stage_journey.read_chunks(bench.file.path)))
+    answer = _take(new_order(bench), next(readers.read_chunks(bench.file.path, SHORT)))
     assert isinstance(answer, Portion)
     assert answer.tables["identity_links"].rows
     pickled = pickle.dumps(answer)
@@ -156,8 +156,8 @@ def test_error_keeps_its_hint_between_processes():
 
 
 def test_looking_ahead_loses_no_chunk():
-    for count in range(5):
+    for count in range(LARGE_FILE_CHUNKS + 2):
         chunks = [Chunk(b"x", number, number) for number in range(count)]
         ahead, is_large = look_ahead(iter(chunks))
         assert list(ahead) == chunks
-        assert is_large == (count >= 3)
+        assert is_large == (count >= LARGE_FILE_CHUNKS)
