@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from anonymization.country import FindCountry, locate_addresses
-from anonymization.distinct import map_distinct, spread
+from anonymization.distinct import Rows, map_distinct, map_distinct_rows, spread
 from anonymization.encryption import encrypt_addresses
 from anonymization.errors import UnknownTreatmentError
 from anonymization.keyring import Key
@@ -75,34 +75,36 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """A frame under treatment, and what several of its treatments share."""
+    """Rows under treatment, and how they are treated."""
 
-    frame: pl.DataFrame
+    rows: Rows
     treatments: Sequence[Treatment]
     context: Context
-    reduced: dict[tuple[str, ...], pl.DataFrame] = field(default_factory=dict)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        return self.rows.frame
 
     def select(self, expression: pl.Expr) -> pl.Series:
         return self.frame.select(expression.alias("_result"))["_result"]
 
-    def remember(self, reduce: Callable[[], pl.DataFrame], *what: str) -> pl.DataFrame:
-        """A reduction that gives several parts at once, made for the first and kept for the others."""
-        if what not in self.reduced:
-            self.reduced[what] = reduce()
-        return self.reduced[what]
+    def reduce(self, name: str, function: Callable[[pl.Series], pl.DataFrame], *what: Hashable) -> pl.DataFrame:
+        """What a function makes of a column's distinct values, made once, however many treatments ask for its parts."""
+        return self.rows.make(lambda frame: map_distinct(frame[name], function), *what, name)
 
 
-def treat_columns(frame: pl.DataFrame, treatments: Sequence[Treatment], context: Context) -> pl.DataFrame:
+def treat_columns(frame: pl.DataFrame | Rows, treatments: Sequence[Treatment], context: Context) -> pl.DataFrame:
     """One output column for each treatment, rows in the order of the input; every other input column is gone.
 
-    Raises UnknownTreatmentError for a kind that does not exist, before anything is treated.
+    Given as Rows, what is made of them serves the other tables that are made of the same ones. Raises
+    UnknownTreatmentError for a kind that does not exist, before anything is treated.
     """
     unknown = [treatment.output for treatment in treatments if treatment.kind not in TREATMENTS]
     if unknown:
         raise UnknownTreatmentError(f"no such treatment for {', '.join(unknown)}")
-    job = _Job(frame, treatments, context)
+    job = _Job(frame if isinstance(frame, Rows) else Rows(frame), treatments, context)
     columns = [TREATMENTS[item.kind](job, item).alias(item.output) for item in treatments]
-    return pl.DataFrame(columns) if columns else frame.select([])
+    return pl.DataFrame(columns) if columns else job.frame.select([])
 
 
 def _keep(job: _Job, treatment: Treatment) -> pl.Series:
@@ -126,11 +128,24 @@ def _keep_major(job: _Job, treatment: Treatment) -> pl.Series:
 
 
 def _pseudonymise(job: _Job, treatment: Treatment) -> pl.Series:
-    return job.select(pseudonymise(pl.col(treatment.inputs[0]), treatment.options["domain"], job.context.key))
+    return _name(job, treatment.inputs[0], treatment.options["domain"])
 
 
 def _pseudonymise_network(job: _Job, treatment: Treatment) -> pl.Series:
-    return job.select(pseudonymise(pl.col(treatment.inputs[0]), NETWORK, job.context.key))
+    return _name(job, treatment.inputs[0], NETWORK)
+
+
+def _name(job: _Job, column: str, domain: str) -> pl.Series:
+    """The pseudonyms of a column in a domain, under the key of the purpose."""
+    key = job.context.key
+    named = job.rows.make(
+        lambda frame: frame.select(named=pseudonymise(pl.col(column), domain, key)),
+        "pseudonymise",
+        column,
+        domain,
+        key.id,
+    )
+    return named["named"]
 
 
 def _pseudonymise_visitor(job: _Job, treatment: Treatment) -> pl.Series:
@@ -140,31 +155,28 @@ def _pseudonymise_visitor(job: _Job, treatment: Treatment) -> pl.Series:
     visitor's day has no key, not yet or not any longer: an event too late is nobody's.
     """
     available = set(treatment.inputs)
-    known = [
-        pseudonymise(pl.col(name), PERSON_COLUMNS[name], job.context.key)
-        for name in ("device_id", "user_id")
-        if name in available
-    ]
+    known = [_name(job, name, PERSON_COLUMNS[name]) for name in ("device_id", "user_id") if name in available]
     visitors = job.select(pl.coalesce(*known, pl.repeat(None, job.frame.height, dtype=pl.Binary)))
     if "client_ip" not in available:
         return visitors
     is_passing = visitors.is_null()
-    passing = _pseudonymise_passing(job.frame.filter(is_passing), job.context, has_agent="user_agent" in available)
-    return pl.select(pl.coalesce(visitors, spread(passing, is_passing))).to_series()
+    marks = [name for name in ("event_date", "client_ip", "user_agent") if name in {"event_date", *available}]
+    passing = map_distinct_rows(
+        job.frame.select(marks).filter(is_passing), partial(_pseudonymise_passing, context=job.context)
+    )
+    return pl.select(pl.coalesce(visitors, spread(passing["visitor"], is_passing))).to_series()
 
 
-def _pseudonymise_passing(frame: pl.DataFrame, context: Context, *, has_agent: bool) -> pl.Series:
+def _pseudonymise_passing(marks: pl.DataFrame, context: Context) -> pl.DataFrame:
     """Each row's address and agent under the key of its day; the purpose keeps tables apart as elsewhere."""
     address = canonicalise(pl.col("client_ip"), ADDRESS)
-    agent = pl.col("user_agent") if has_agent else pl.lit(None, dtype=pl.String)
+    agent = pl.col("user_agent") if "user_agent" in marks.columns else pl.lit(None, dtype=pl.String)
     who = _join_on_date(pl.lit(context.key.purpose), address, agent)
-    days = sorted(day for day in frame["event_date"].unique() if day in context.visitor_keys)
+    days = sorted(day for day in marks["event_date"].unique() if day in context.visitor_keys)
     of_days = [
         pseudonymise(pl.when(pl.col("event_date") == day).then(who), VISITOR, context.visitor_keys[day]) for day in days
     ]
-    return frame.select(pl.coalesce(*of_days, pl.repeat(None, frame.height, dtype=pl.Binary)).alias("_result"))[
-        "_result"
-    ]
+    return marks.select(visitor=pl.coalesce(*of_days, pl.repeat(None, marks.height, dtype=pl.Binary)))
 
 
 def _encrypt_address(job: _Job, treatment: Treatment) -> pl.Series:
@@ -210,7 +222,7 @@ def _reduce_user_agent(job: _Job, treatment: Treatment) -> pl.Series:
 
     names = [name for name in treatment.inputs if name in job.frame.columns]
     bots = job.context.vocabulary.bots
-    reduced = job.remember(lambda: reduce_agents(job.frame.select(names), bots), treatment.kind, *names)
+    reduced = job.rows.make(lambda frame: reduce_agents(frame.select(names), bots), treatment.kind, *names)
     return reduced[str(treatment.options["part"])]
 
 
@@ -224,20 +236,19 @@ def _reduce_referrer(job: _Job, treatment: Treatment) -> pl.Series:
         return map_distinct(
             job.frame[name], lambda values: template_referrers(values, words.internal_hosts, words.routes)
         )["route"]
-    reduced = job.remember(
-        lambda: map_distinct(
-            job.frame[name], lambda values: reduce_referrers(values, words.referrers, words.internal_hosts)
-        ),
-        treatment.kind,
-        name,
+    reduced = job.reduce(
+        name, partial(reduce_referrers, known=words.referrers, internal_hosts=words.internal_hosts), treatment.kind
     )
     return reduced[str(treatment.options["part"])]
 
 
 def _template_url(job: _Job, treatment: Treatment) -> pl.Series:
-    name, routes = treatment.inputs[0], job.context.vocabulary.routes
-    reduced = job.remember(lambda: template_urls(job.frame[name], routes), treatment.kind, name)
-    return reduced[str(treatment.options["part"])]
+    return find_routes(job.rows, treatment.inputs[0], job.context.vocabulary)[str(treatment.options["part"])]
+
+
+def find_routes(rows: Rows, name: str, vocabulary: Vocabulary) -> pl.DataFrame:
+    """Columns route and group of a column of URLs, for each row; found once."""
+    return rows.make(lambda frame: template_urls(frame[name], vocabulary.routes), "template_url", name)
 
 
 def _keep_parameter(job: _Job, treatment: Treatment) -> pl.Series:
@@ -252,12 +263,7 @@ def _keep_parameter(job: _Job, treatment: Treatment) -> pl.Series:
 def _scrub(job: _Job, treatment: Treatment) -> pl.Series:
     name, scrubber = treatment.inputs[0], _scrubber(job.context.vocabulary.identifier_patterns)
     entities = _expected_entities(treatment, scrubber.detectable)
-    reduced = job.remember(
-        lambda: map_distinct(job.frame[name], lambda texts: scrubber.scrub(texts, entities).to_frame()),
-        treatment.kind,
-        name,
-        *entities,
-    )
+    reduced = job.reduce(name, lambda texts: scrubber.scrub(texts, entities).to_frame(), treatment.kind, *entities)
     return reduced["text"]
 
 

@@ -24,7 +24,8 @@ def canonicalise_addresses(addresses: pl.Series) -> pl.DataFrame:
     """
     texts = [(address or "").strip() for address in addresses.to_list()]
     rows = [_canonicalise(text) if len(text) <= MAXIMUM_LENGTH else (None, None) for text in texts]
-    return pl.DataFrame(rows, schema={"address": pl.String, "network": pl.String}, orient="row")
+    columns = {"address": [address for address, _ in rows], "network": [network for _, network in rows]}
+    return pl.DataFrame(columns, schema={"address": pl.String, "network": pl.String})
 
 
 @lru_cache(maxsize=REMEMBERED_ADDRESSES)  # a file's tables, and their columns, ask for the same addresses

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import unquote_plus, urlsplit
 
 import polars as pl
@@ -17,6 +18,8 @@ MAXIMUM_REFERRER_LENGTH = 4096
 MAXIMUM_VALUE_LENGTH = 100  # of a parameter, as it is written
 ANDROID_APP = "android-app"
 ORIGIN = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*"
+# An origin that no reader could end elsewhere: ASCII without white space, and then the path, the query or nothing.
+PLAIN_ORIGIN = r"^([a-zA-Z][a-zA-Z0-9+.-]*://[!-~--/?#]*)(?:[/?#]|$)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +54,25 @@ class Parameter:
 
 def template_urls(urls: pl.Series, routes: Sequence[Route]) -> pl.DataFrame:
     """Columns route and group of URLs, aligned with the input; the first matching route decides, else (other)."""
+    return map_distinct(
+        urls, lambda distinct: map_distinct(_find_paths(distinct), partial(_match_routes, routes=routes))
+    )
+
+
+def _find_paths(urls: pl.Series) -> pl.Series:
     path = pl.col("url").str.replace(ORIGIN, "").str.extract(r"^([^?#]*)", 1)
-    paths = urls.alias("url").to_frame().select(path)["url"]
-    return map_distinct(paths, lambda distinct: _match_routes(distinct, routes))
+    return urls.alias("url").to_frame().select(path)["url"]
 
 
 def _match_routes(paths: pl.Series, routes: Sequence[Route]) -> pl.DataFrame:
-    route = group = pl.lit(OTHER)
-    for candidate in reversed(routes):
-        matches = pl.col("path").str.contains(candidate.pattern)
-        route = pl.when(matches).then(pl.lit(candidate.template)).otherwise(route)
-        group = pl.when(matches).then(pl.lit(candidate.group)).otherwise(group)
-    return paths.alias("path").to_frame().with_columns(route=route, group=group)["route", "group"]
+    path = pl.col("path")
+    first = pl.coalesce(
+        *(pl.when(path.str.contains(route.pattern)).then(pl.lit(place)) for place, route in enumerate(routes)),
+        pl.lit(len(routes)),
+    )
+    named = [(route.template, route.group) for route in routes]
+    answers = pl.DataFrame([*named, (OTHER, OTHER)], schema={"route": pl.String, "group": pl.String}, orient="row")
+    return answers[paths.alias("path").to_frame().with_columns(first=first)["first"]]
 
 
 def extract_parameter(urls: pl.Series, parameter: Parameter) -> pl.Series:
@@ -70,26 +80,37 @@ def extract_parameter(urls: pl.Series, parameter: Parameter) -> pl.Series:
 
     Of a name that is given twice the first value counts. A name that is itself percent-encoded is not looked for.
     """
+    mentioning = pl.when(pl.col("url").str.contains(f"{parameter.name}=", literal=True)).then(pl.col("url"))
+    candidates = urls.alias("url").to_frame().select(mentioning)["url"]
+    return map_distinct(candidates, lambda distinct: _keep_matching(_find_values(distinct, parameter.name), parameter))[
+        "value"
+    ]
+
+
+def _find_values(urls: pl.Series, name: str) -> pl.Series:
     query = pl.col("url").str.extract(r"^[^?#]*\?([^#]*)", 1)
-    written = query.str.extract(rf"(?:^|&){re.escape(parameter.name)}=([^&]*)", 1)
+    written = query.str.extract(rf"(?:^|&){re.escape(name)}=([^&]*)", 1)
     short = pl.when(written.str.len_bytes() <= MAXIMUM_VALUE_LENGTH).then(written)
-    found = urls.alias("url").to_frame().select(short)["url"]
-    return map_distinct(found, lambda values: _keep_matching(values, parameter.pattern))["value"]
+    return urls.alias("url").to_frame().select(short)["url"]
 
 
-def _keep_matching(values: pl.Series, pattern: str) -> pl.DataFrame:
+def _keep_matching(values: pl.Series, parameter: Parameter) -> pl.DataFrame:
     decoded = [None if value is None else unquote_plus(value) for value in values.to_list()]
     value = pl.col("value")
     frame = pl.DataFrame({"value": decoded}, schema={"value": pl.String})
-    return frame.select(pl.when(value.str.contains(pattern)).then(value))
+    return frame.select(pl.when(value.str.contains(parameter.pattern)).then(value))
 
 
 def reduce_referrers(referrers: pl.Series, known: Sequence[Referrer], internal_hosts: Sequence[str]) -> pl.DataFrame:
     """Columns channel and source of distinct referrers, aligned with the input; an unlisted host is (other)."""
     compiled = [(re.compile(item.pattern), item) for item in known]
     internal = _spell_hosts(internal_hosts)
-    rows = [_reduce(referrer, compiled, internal) for referrer in referrers.to_list()]
-    return pl.DataFrame(rows, schema={"channel": pl.String, "source": pl.String}, orient="row")
+
+    def reduce_origins(origins: pl.Series) -> pl.DataFrame:
+        rows = [_reduce(origin, compiled, internal) for origin in origins.to_list()]
+        return pl.DataFrame(rows, schema={"channel": pl.String, "source": pl.String}, orient="row")
+
+    return map_distinct(_shorten_to_origins(referrers), reduce_origins)
 
 
 def template_referrers(referrers: pl.Series, internal_hosts: Sequence[str], routes: Sequence[Route]) -> pl.DataFrame:
@@ -99,6 +120,13 @@ def template_referrers(referrers: pl.Series, internal_hosts: Sequence[str], rout
     urls = pl.Series("url", own, dtype=pl.String)
     routed = template_urls(urls.str.strip_chars(), routes)["route"]
     return urls.to_frame().select(route=pl.when(urls.is_not_null()).then(routed))
+
+
+def _shorten_to_origins(referrers: pl.Series) -> pl.Series:
+    """What the host of each referrer can be read from: its origin, else all of it."""
+    text = pl.col("referrer")
+    shortened = pl.coalesce(text.str.extract(PLAIN_ORIGIN, 1), text)
+    return referrers.alias("referrer").to_frame().select(shortened)["referrer"]
 
 
 def _reduce(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Self
+
 
 class TokumeiError(Exception):
     """What went wrong, where and which limit, with one hint on what to do; printed as one line."""
@@ -12,6 +16,10 @@ class TokumeiError(Exception):
 
     def __str__(self) -> str:
         return f"{self.args[0]}; {self.hint}"
+
+    def __reduce__(self) -> tuple[Callable[[], Self], tuple[()]]:
+        """As exceptions are pickled by default, the hint would be lost between processes, and the pickle with it."""
+        return partial(type(self), self.args[0], hint=self.hint), ()
 
 
 class TransientError(TokumeiError):

@@ -15,6 +15,7 @@ from pipelines.errors import ConfigurationError, HomeUnwritableError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = ("access", "devices", "searches", "surveys", "accounts", "requests")
+MOST_PROCESSES = 64
 MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
@@ -29,6 +30,7 @@ class Settings:
     keyring_source: file, file:PATH, env:VARIABLE, or command:COMMAND LINE, whose output is the keyring.
     landing_uri: where files arrive, a path or a URI such as s3://bucket/landing. quiet_seconds: how long a file must
     have been left alone before it is read, where the file system cannot tell whether somebody is writing it.
+    processes: how many share the work on a large file; 1 for none but the one that was started.
     """
 
     home: Path
@@ -44,6 +46,7 @@ class Settings:
     keyring_source: str
     landing_uri: str
     quiet_seconds: int
+    processes: int
 
     @property
     def landing(self) -> Path:
@@ -97,6 +100,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
         landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
         quiet_seconds=_read_seconds(given.get("TOKUMEI_QUIET_SECONDS", "60")),
+        processes=_read_processes(given.get("TOKUMEI_PROCESSES", str(min(2, os.cpu_count() or 1)))),
     )
 
 
@@ -130,6 +134,12 @@ def _read_landing(uri: str) -> str:
 def _read_seconds(number: str) -> int:
     if not (number.isascii() and number.isdigit()):
         raise ConfigurationError("TOKUMEI_QUIET_SECONDS is not a whole number", hint="set it to seconds such as 60")
+    return int(number)
+
+
+def _read_processes(number: str) -> int:
+    if not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST_PROCESSES):
+        raise ConfigurationError("TOKUMEI_PROCESSES is not a number of processes", hint="set it to a number such as 2")
     return int(number)
 
 

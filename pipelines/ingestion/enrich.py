@@ -8,11 +8,12 @@ from datetime import date
 
 import polars as pl
 
-from anonymization.columns import Context, Vocabulary, treat_columns
+from anonymization.columns import Context, Vocabulary, find_routes, treat_columns
 from anonymization.country import FindCountry
+from anonymization.distinct import Rows
 from anonymization.keyring import Key, Keyring
 from anonymization.operators import pseudonymise
-from anonymization.url import Parameter, Referrer, Route, template_urls
+from anonymization.url import Parameter, Referrer, Route
 from pipelines.contracts.derive import polars_schema, treatments
 from pipelines.contracts.model import Contract
 
@@ -54,9 +55,12 @@ def read_vocabulary(contract: Contract) -> Vocabulary:
     )
 
 
-def build_rows(raw: pl.DataFrame, table: Contract, batch: Batch) -> pl.DataFrame:
-    """The rows of one lake table that raw rows give, exactly in the table's schema."""
-    selected = SELECTIONS.get(table.name, _keep_all)(raw, batch.vocabulary)
+def build_rows(raw: pl.DataFrame | Rows, table: Contract, batch: Batch) -> pl.DataFrame:
+    """The rows of one lake table that raw rows give, exactly in the table's schema.
+
+    Given as Rows, what is made of them for one table serves the others.
+    """
+    selected = SELECTIONS.get(table.name, _keep_all)(raw if isinstance(raw, Rows) else Rows(raw), batch.vocabulary)
     rows = BUILDERS.get(table.name, _treat)(selected, table, batch)
     shown = add_bucket(rows, table).with_columns(_withhold_overlong(table))
     return shown.select(pl.col(name).cast(kind) for name, kind in polars_schema(table).items())
@@ -68,20 +72,22 @@ def _withhold_overlong(table: Contract) -> list[pl.Expr]:
     return [pl.when(pl.col(name).str.len_chars() <= limit).then(pl.col(name)) for name, limit in limits.items()]
 
 
-def _keep_all(raw: pl.DataFrame, _: Vocabulary) -> pl.DataFrame:
+def _keep_all(raw: Rows, _: Vocabulary) -> Rows:
     return raw
 
 
-def _keep_security_relevant(raw: pl.DataFrame, vocabulary: Vocabulary) -> pl.DataFrame:
-    groups = template_urls(raw["url"], vocabulary.routes)["group"]
-    return raw.filter(groups.is_in(SENSITIVE_GROUPS) | (pl.col("status_code") >= 400))
+def _keep_security_relevant(raw: Rows, vocabulary: Vocabulary) -> Rows:
+    groups = find_routes(raw, "url", vocabulary)["group"]
+    return raw.keep(groups.is_in(SENSITIVE_GROUPS) | (raw.frame["status_code"] >= 400))
 
 
-def _treat(raw: pl.DataFrame, table: Contract, batch: Batch) -> pl.DataFrame:
+def _treat(raw: Rows, table: Contract, batch: Batch) -> pl.DataFrame:
     key = batch.keyring.current(table.key_purpose)
     context = Context(key, batch.vocabulary, batch.visitor_keys, batch.find_country)
     treated = treat_columns(raw, treatments(table, batch.source), context)
-    derived = raw.select("event_date", "line_number").with_columns(key_id=pl.lit(key.id), file_id=pl.lit(batch.file_id))
+    derived = raw.frame.select("event_date", "line_number").with_columns(
+        key_id=pl.lit(key.id), file_id=pl.lit(batch.file_id)
+    )
     rows = pl.concat([treated, derived], how="horizontal")
     return DERIVATIONS.get(table.name, _derive_nothing)(rows, batch.vocabulary)
 
@@ -101,9 +107,10 @@ def _derive_security_events(rows: pl.DataFrame, _: Vocabulary) -> pl.DataFrame:
     return rows.with_columns(is_login_failure=refused & (pl.col("page_group") == "login"))
 
 
-def _link_identities(raw: pl.DataFrame, _: Contract, batch: Batch) -> pl.DataFrame:
+def _link_identities(raw: Rows, _: Contract, batch: Batch) -> pl.DataFrame:
     """Each member with each device, under every purpose whose pseudonyms a deletion must reach."""
-    together = raw.drop_nulls(["user_id", "device_id"]).group_by("user_id", "device_id").agg(pl.col("event_date").min())
+    known = raw.frame.drop_nulls(["user_id", "device_id"])
+    together = known.group_by("user_id", "device_id").agg(pl.col("event_date").min())
     linked = []
     for purpose in LINK_PURPOSES:
         key = batch.keyring.current(purpose)
@@ -191,8 +198,8 @@ def merge_rows(frames: Sequence[pl.DataFrame], table: Contract) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=polars_schema(table)), *frames])
 
 
-Selection = Callable[[pl.DataFrame, Vocabulary], pl.DataFrame]
-Builder = Callable[[pl.DataFrame, Contract, Batch], pl.DataFrame]
+Selection = Callable[[Rows, Vocabulary], Rows]
+Builder = Callable[[Rows, Contract, Batch], pl.DataFrame]
 Derivation = Callable[[pl.DataFrame, Vocabulary], pl.DataFrame]
 SELECTIONS: Mapping[str, Selection] = {"security_events": _keep_security_relevant}
 BUILDERS: Mapping[str, Builder] = {"identity_links": _link_identities}

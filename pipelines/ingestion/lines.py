@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -12,7 +11,7 @@ from pipelines.ingestion.reject import Reason
 
 MAXIMUM_LINE_BYTES = 64 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,17 @@ def split_lines(chunk: Chunk) -> Lines:
     A line ends at a line feed, with or without a carriage return before it, or at the end of the file.
     """
     data = chunk.data if chunk.byte_offset else chunk.data.removeprefix(BYTE_ORDER_MARK)
-    lines = _split_clean(data)
-    return _split_carefully(data) if lines is None else lines
+    readable, reasons = _blank_unreadable(data)
+    texts = pl.scan_lines(readable, name="line").collect()["line"]
+    if len(texts) != data.count(b"\n") + (not data.endswith(b"\n")):
+        return _split_carefully(data)
+    lengths = texts.str.len_bytes()
+    found = dict.fromkeys((lengths == 0).arg_true().to_list(), Reason.EMPTY_LINE) | reasons
+    is_long = lengths > MAXIMUM_LINE_BYTES
+    if is_long.any():
+        texts = texts.set(is_long, "")
+        found |= dict.fromkeys(is_long.arg_true().to_list(), Reason.LINE_TOO_LONG)
+    return Lines(texts, found)
 
 
 def cut_line() -> Lines:
@@ -38,31 +46,38 @@ def cut_line() -> Lines:
     return Lines(pl.Series("line", [""]), {0: Reason.FILE_CUT_OFF})
 
 
-def _split_clean(data: bytes) -> Lines | None:
-    """The fast way, for text that is valid throughout; None when any line needs a closer look."""
-    if b"\x00" in data or not _is_utf8(data):
-        return None
-    texts = pl.scan_lines(data, name="line").collect()["line"]
-    if len(texts) != data.count(b"\n") + (not data.endswith(b"\n")):
-        return None
-    lengths = texts.str.len_bytes()
-    if (lengths > MAXIMUM_LINE_BYTES).any():
-        return None
-    return Lines(texts, dict.fromkeys((lengths == 0).arg_true().to_list(), Reason.EMPTY_LINE))
+def _blank_unreadable(data: bytes) -> tuple[bytes, dict[int, Reason]]:
+    """The data with every line emptied that is no text, and why, by index."""
+    kept, reasons = [], dict[int, Reason]()
+    index = taken = 0
+    while (position := _find_unreadable(data, taken)) is not None:
+        start, end = data.rfind(b"\n", 0, position) + 1, data.find(b"\n", position)
+        end = len(data) if end < 0 else end
+        kept.append(data[taken:start])
+        index += kept[-1].count(b"\n")
+        _, reason = inspect_line(data[start:end].removesuffix(b"\r"))
+        reasons[index] = reason or Reason.INVALID_UTF8
+        taken = end
+    return (b"".join((*kept, data[taken:])) if reasons else data), reasons
 
 
-def _is_utf8(data: bytes) -> bool:
-    """Block by block, for a string of a whole chunk would take four times its bytes."""
-    if data.isascii():
-        return True
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for start in range(0, len(data), BLOCK_BYTES):
-            decoder.decode(data[start : start + BLOCK_BYTES])
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
+def _find_unreadable(data: bytes, start: int) -> int | None:
+    """The first byte from start on that is NUL or no UTF-8; None when all is text.
+
+    Block by block, for a string of a whole chunk would take four times its bytes.
+    """
+    while start < len(data):
+        end = data.find(b"\n", start + BLOCK_BYTES) + 1 or len(data)
+        block = data[start:end]
+        null = block.find(b"\x00")
+        try:
+            block.decode()
+        except UnicodeDecodeError as error:
+            return start + (error.start if null < 0 else min(null, error.start))
+        if null >= 0:
+            return start + null
+        start = end
+    return None
 
 
 def _split_carefully(data: bytes) -> Lines:

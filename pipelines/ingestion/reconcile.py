@@ -6,20 +6,22 @@ from datetime import date
 
 import polars as pl
 
+from pipelines.contracts.formats import Format
 from pipelines.contracts.model import Contract
 from pipelines.control.deliveries import LineCounts
 from pipelines.errors import DataQualityError, ReconciliationError, RejectRateExceededError
 from pipelines.ingestion.enrich import Batch
-from pipelines.ingestion.sources import UNKNOWN_FORMAT, SourceFile
+from pipelines.ingestion.sources import SourceFile
 
 
-def require_usable(file: SourceFile) -> None:
-    """Refuse a file whose name tells no format; DataQualityError holds it in landing."""
-    if file.format == UNKNOWN_FORMAT:
+def require_format(file: SourceFile) -> Format:
+    """How a file is written; a name that tells no format raises DataQualityError, which holds it in landing."""
+    if file.format is None:
         raise DataQualityError(
-            f"{file.source}: the file's suffix is not one that its contract reads",
-            hint="rename it, or add its suffix to formats in the source's contract",
+            f"{file.source}: the file's name is not one that its contract reads",
+            hint="rename it, or declare such names among the formats of the source's contract",
         )
+    return file.format
 
 
 def check_counts(

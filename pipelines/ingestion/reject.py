@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
+import numpy as np
 import polars as pl
 
 from pipelines.ingestion.readers import Chunk
@@ -54,13 +55,12 @@ def describe_rejects(reasons: Mapping[int, Reason], chunk: Chunk, *, keeps_lines
     """
     if not reasons:
         return pl.DataFrame(schema=REJECT_SCHEMA)
-    rows, start = [], chunk.byte_offset
-    for index, line in enumerate(chunk.data.split(b"\n")):
-        if index in reasons:
-            reason = reasons[index].value
-            kept = line if keeps_lines and reason not in UNREADABLE else None
-            rows.append((chunk.first_line + index, start, reason, mask_shape(line), len(line), kept))
-        start += len(line) + 1
+    rows, ends = [], np.flatnonzero(np.frombuffer(chunk.data, np.uint8) == ord("\n"))
+    for index in sorted(reasons):
+        start, reason = int(ends[index - 1]) + 1 if index else 0, reasons[index].value
+        line = chunk.data[start : int(ends[index]) if index < len(ends) else None]
+        kept = line if keeps_lines and reason not in UNREADABLE else None
+        rows.append((chunk.first_line + index, chunk.byte_offset + start, reason, mask_shape(line), len(line), kept))
     return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -12,7 +12,7 @@ from pipelines.ingestion.enrich import merge_rows, unite_links, withhold_rare_te
 from pipelines.lake.append import commit_parts, discard_parts, write_parts
 from pipelines.lake.layout import DataFile, Lake
 
-BUFFERED_ROWS = 500_000
+BUFFERED_ROWS = 150_000
 
 
 def _finish_links(rows: pl.DataFrame, _: Contract) -> pl.DataFrame:
@@ -28,6 +28,14 @@ Finisher = Callable[[pl.DataFrame, Contract], pl.DataFrame]
 FINISHERS: Mapping[str, Finisher] = {"identity_links": _finish_links, "searches": _finish_searches}
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What was staged for one table: files that were written, and rows that the whole file is to be judged by."""
+
+    parts: Sequence[DataFile]
+    rows: Sequence[pl.DataFrame]
+
+
 @dataclass(slots=True)
 class TableStage:
     """What one file adds to one table: rows not yet written, and parts not yet committed."""
@@ -37,10 +45,14 @@ class TableStage:
     buffered: list[pl.DataFrame] = field(default_factory=list)
     parts: list[DataFile] = field(default_factory=list)
 
+    @property
+    def waits_for_end(self) -> bool:
+        return self.table.name in FINISHERS
+
     def add(self, rows: pl.DataFrame) -> None:
         """Take rows; write them out once enough are buffered."""
         self.buffered.append(rows)
-        if self.table.name not in FINISHERS and sum(frame.height for frame in self.buffered) >= BUFFERED_ROWS:
+        if not self.waits_for_end and sum(frame.height for frame in self.buffered) >= BUFFERED_ROWS:
             self.write()
 
     def write(self) -> None:
@@ -49,6 +61,19 @@ class TableStage:
         finish = FINISHERS.get(self.table.name)
         self.parts += write_parts(self.lake, self.table, finish(rows, self.table) if finish else rows)
         self.buffered.clear()
+
+    def hand_over(self) -> Staged:
+        """Give away what is written, and rows that cannot be before the file's end; what is buffered stays."""
+        rows: list[pl.DataFrame] = []
+        if self.waits_for_end:
+            rows, self.buffered = self.buffered, []
+        parts, self.parts = self.parts, []
+        return Staged(parts, rows)
+
+    def receive(self, staged: Staged) -> None:
+        """Take over what another process staged for this table."""
+        self.parts += staged.parts
+        self.buffered += staged.rows
 
     def commit(self, batch: str) -> bool:
         """Make the rows visible once; False, with nothing left behind, when this batch was committed before."""

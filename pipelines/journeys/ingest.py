@@ -27,18 +27,10 @@ from pipelines.ingestion.sources import (
     locate_place,
     match_place,
 )
+from pipelines.journeys.chunk import Stage, describe_error, discard_on_error, discard_stage
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import hold_keys, renew_keyring
-from pipelines.journeys.stage import (
-    EXPECTED,
-    UNEXPECTED,
-    Stage,
-    commit_stage,
-    describe_error,
-    discard_on_error,
-    discard_stage,
-    stage_safely,
-)
+from pipelines.journeys.stage import EXPECTED, UNEXPECTED, commit_stage, stage_safely
 from pipelines.telemetry import logger, record_step
 
 INGESTED_SOURCES = ("accounts", "access", "devices", "searches", "surveys")
@@ -226,13 +218,13 @@ def _commit(house: House, file: SourceFile, content: Content, stage: Stage) -> D
     """Make a stage visible and enter it; should this end halfway, the next run finishes it from the same bytes."""
     begin_commit(house.ledger, file.source, _measure_extent(content, stage))
     commit_stage(house, stage, file.source, content.digest)
-    delivery = _describe(house, file, content.digest, "committed", stage.counts)
-    delivery = replace(delivery, event_dates=tuple(sorted(stage.dates)))
+    delivery = _describe(house, file, content.digest, "committed", stage.tally.counts)
+    delivery = replace(delivery, event_dates=tuple(sorted(stage.tally.dates)))
     return delivery if record_delivery(house.ledger, delivery) else None
 
 
 def _measure_extent(content: Content, stage: Stage) -> Extent:
-    line_count = stage.last_line.count_settled(content.line_count, is_ended=content.is_ended)
+    line_count = stage.tally.last_line.count_settled(content.line_count, is_ended=content.is_ended)
     return Extent(content.digest, content.prefix_digest, content.byte_count, line_count, is_open=True)
 
 

@@ -20,18 +20,11 @@ from pipelines.errors import DataQualityError, StorageBusyError
 from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.parse import ParsedLines
 from pipelines.ingestion.quarantine import PLACE, QUARANTINE, open_lines, parse_opened
+from pipelines.journeys.chunk import Stage, discard_on_error, discard_stage, new_batch
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import RESTAGE_ATTEMPTS, still_holds
 from pipelines.journeys.keys import hold_keys, renew_keyring
-from pipelines.journeys.stage import (
-    Stage,
-    commit_stage,
-    discard_on_error,
-    discard_stage,
-    guard_staging,
-    new_batch,
-    stage_chunks,
-)
+from pipelines.journeys.stage import commit_stage, guard_staging, stage_lines
 from pipelines.lake.layout import read_files
 from pipelines.lake.purge import purge_table
 from pipelines.lake.replace import replace_rows
@@ -101,8 +94,8 @@ def _take_in(house: House, source: str, replay_id: str) -> Delivery:
         stage = _stage_and_commit(house, source, replay_id)
     except DataQualityError as error:
         return Delivery(replay_id, source, name, "held", now, now.date(), LineCounts(), reason=str(error))
-    dates = tuple(sorted(stage.dates))
-    delivery = Delivery(replay_id, source, name, "committed", now, now.date(), stage.counts, dates, settled=True)
+    dates = tuple(sorted(stage.tally.dates))
+    delivery = Delivery(replay_id, source, name, "committed", now, now.date(), stage.tally.counts, dates, settled=True)
     record_delivery(house.ledger, delivery)
     contract = house.catalogue.get("lake", QUARANTINE)
     replace_rows(house.lake, contract, partial(_let_go, replay_id=replay_id), batch=REPLAY)
@@ -128,7 +121,7 @@ def _stage_claim(house: House, source: str, replay_id: str) -> Stage:
     places = pl.concat(rows.filter(replay_id=replay_id).select(OWN) for rows in _read_quarantine(house))
     is_own = pl.struct(OWN).is_in(places.to_struct().implode())
     chunks = _parse_claim(house, source, replay_id)
-    return guard_staging(source, lambda: stage_chunks(house, contract, chunks, is_own, accepts_rejects=True))
+    return guard_staging(source, lambda: stage_lines(house, contract, chunks, is_own))
 
 
 def _parse_claim(house: House, source: str, replay_id: str) -> Iterator[tuple[Batch, ParsedLines]]:

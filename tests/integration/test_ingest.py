@@ -18,6 +18,7 @@ from pipelines.control.deliveries import LineCounts, file_accounts, held_files
 from pipelines.control.subjects import Tombstone, raise_tombstones
 from pipelines.control.visitor_keys import open_visitor_keys
 from pipelines.errors import ConfigurationError, StorageBusyError
+from pipelines.journeys import chunk
 from pipelines.journeys import ingest as journey
 from pipelines.journeys import stage as staging
 from pipelines.journeys.house import open_house
@@ -269,11 +270,11 @@ def fail_with_a_value(*_):
 
 
 def test_defect_of_ours_holds_the_file_without_a_value_and_leaves_nothing(house, monkeypatch):
-    monkeypatch.setattr(staging, "measure", fail_with_a_value)
+    monkeypatch.setattr(chunk, "measure", fail_with_a_value)
     deliver(house, "access/a.log", requests(1))
     (held,) = ingest_all(house)
     assert held.state == "held"
-    assert "access: stopped with ValueError at stage.py:" in held.reason
+    assert "access: stopped with ValueError at chunk.py:" in held.reason
     assert "203.0.113.7" not in held.reason
     assert parts_on_disk(house) == []
 
