@@ -15,7 +15,7 @@ from pipelines.control.deliveries import LineCounts
 from pipelines.errors import DataQualityError, ReconciliationError, RejectRateExceededError
 from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.readers import Chunk
-from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_usable
+from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_format
 from pipelines.ingestion.reject import Reason, describe_rejects
 from pipelines.ingestion.sources import UNKNOWN_FORMAT, SourceFile
 from pipelines.settings import REPOSITORY
@@ -61,8 +61,8 @@ def test_nothing_read_is_no_failure():
 
 
 def test_file_of_unknown_format_is_held():
-    with pytest.raises(DataQualityError, match="suffix is not one that its contract reads"):
-        require_usable(SourceFile("access", "x.csv", Path("x.csv"), UNKNOWN_FORMAT))
+    with pytest.raises(DataQualityError, match="name is not one that its contract reads"):
+        require_format(SourceFile("access", "x.csv", Path("x.csv"), UNKNOWN_FORMAT))
 
 
 def test_rejected_line_keeps_position_but_not_address():
