@@ -26,7 +26,7 @@ HELD = {
     "no_gzip.log.gz": (b"\x1f\x8b" + b"\x00" * 50, "its compressed content is damaged, before line 1"),
     "nothing.log.gz": (TORN[:20], "access: the file is damaged or cut off within its first line; deliver it whole"),
     "bad_lines.log": (f"{ADDRESS} said hello\n".encode() * 9, "access: 9 of 9 lines rejected (100.0 %, limit 5 %)"),
-    "list.csv": (GOOD[:-1].encode(), "access: the file's suffix is not one that its contract reads"),
+    "list.csv": (GOOD[:-1].encode(), "access: the file's name is not one that its contract reads"),
     "objects.jsonl": (json.dumps({"time": ADDRESS}).encode(), "access: 1 of 1 lines rejected (100.0 %, limit 5 %)"),
 }
 

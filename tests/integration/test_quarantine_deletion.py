@@ -20,7 +20,7 @@ def contracts(tmp_path_factory) -> str:
     directory = tmp_path_factory.mktemp("contracts") / "contracts"
     shutil.copytree(REPOSITORY / "data_contracts", directory)
     path = directory / "sources" / "devices.odcs.yaml"
-    limit = "      - {property: formats,"
+    limit = "      - {property: maximumRejectPercent,"
     asked = f"      - {{property: quarantine, value: {{days: {DAYS}}}}}\n{limit}"
     path.write_text(path.read_text().replace(limit, asked))
     return str(directory)

