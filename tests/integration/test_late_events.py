@@ -1,8 +1,8 @@
 """What comes late lands on its own day, changes the rows of that day alone, and is counted when nobody can place it."""
 
-from datetime import hashlib
+import hashlib
+from datetime import date
 
-import date
 import duckdb
 import pytest
 from typer.testing import CliRunner
