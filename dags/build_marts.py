@@ -14,8 +14,8 @@ A run's logical date is the event date that it builds anew; both ends are includ
 **When it fails with a broken rule**, the last good warehouse stays. The rule is named with its figure and limit:
 correct the source or the query, then clear the task.
 
-**When a backfill fails because rows are held from a later date on**, nothing was changed: those dates have passed
-their retention, and their published figures stay as they were counted.
+**When a backfill succeeds and a date's figures stay as they were**, the lake holds nothing of it any longer: what was
+counted while its rows lived stays published.
 
 **When a task stays queued**, another one holds the pool `warehouse_writer`: wait for it, or see why it does not end.
 

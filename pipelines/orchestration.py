@@ -159,18 +159,17 @@ def report_held_files() -> None:
 def build_marts(dag_run: DagRun | None = None) -> dict[str, int]:
     """Build and publish the marts of touched dates, in a backfill those of its date too; returns the rows of each."""
     from pipelines.journeys.build_marts import build_marts as build
-    from pipelines.journeys.retain import require_stored
+    from pipelines.journeys.build_marts import rebuild_marts
 
-    house, days = _house(), find_backfill_dates(dag_run)
-    require_stored(house, days)
-    return dict(build(house, also=days).tables)
+    house, day = _house(), find_backfill_date(dag_run)
+    return dict((rebuild_marts(house, day, day) if day else build(house)).tables)
 
 
-def find_backfill_dates(dag_run: DagRun | None) -> list[date]:
+def find_backfill_date(dag_run: DagRun | None) -> date | None:
     """The event date that a run of `airflow backfill` is for: its logical date in UTC, as the command takes it."""
     if dag_run is None or dag_run.run_type != "backfill" or dag_run.logical_date is None:
-        return []
-    return [dag_run.logical_date.astimezone(UTC).date()]
+        return None
+    return dag_run.logical_date.astimezone(UTC).date()
 
 
 @task_step

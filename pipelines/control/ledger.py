@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.schema import CreateColumn
 
 from pipelines.errors import ConfigurationError, StorageBusyError
 
@@ -165,7 +166,19 @@ def open_ledger(url: str) -> sa.Engine:
         event.listen(engine, "begin", _begin_at_once)
     with transaction(engine) as connection:
         metadata.create_all(connection)
+        _add_missing_columns(connection)
     return engine
+
+
+def _add_missing_columns(connection: sa.Connection) -> None:
+    """Give tables of an earlier version the columns that came since, all of which may be null or have a default."""
+    inspector = sa.inspect(connection)
+    for table in metadata.tables.values():
+        present = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in present:
+                definition = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
 def _connect_arguments(url: URL) -> dict[str, Any]:

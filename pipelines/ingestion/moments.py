@@ -10,9 +10,18 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-# The second reads most spellings of ISO 8601, and leaves the others to be read one by one.
+from anonymization import distinct
+
 CLF, ISO_8601 = "%d/%b/%Y:%H:%M:%S %z", "%+"
-LEAP_SECOND = re.compile(r"([T ][0-9]{2}:[0-9]{2}):60")
+# Parsers take more than servers write: other cases, signs, missing zeros, any white space.
+HOUR, MINUTE, OFFSET = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]", "[+-](?:[01][0-9]|2[0-3])"
+MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+CLF_FORM = f"^[0-9]{{2}}/{MONTH}/[0-9]{{4}}:{HOUR}:{MINUTE}:(?:{MINUTE}|60) {OFFSET}{MINUTE}$"
+ISO_START = f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{HOUR}:{MINUTE}"
+ISO_FORM = f"^{ISO_START}:{MINUTE}(?:\\.[0-9]+)?(?:Z|{OFFSET}:?{MINUTE})$"
+# What the column's parser leaves: leap seconds, and times of a declared zone.
+ISO_ANY = re.compile(f"{ISO_START}:(?:{MINUTE}|60)(?:\\.[0-9]+)?(?:Z|{OFFSET}:?{MINUTE})?")
+LEAP_SECOND = ":60"
 PARTS_OF_SECOND = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 # Digits and a point, with room for neither an exponent nor a number that only a clock gone wrong would write.
 EPOCH = re.compile(r"[0-9]{1,19}(?:\.[0-9]{1,9})?")
@@ -21,48 +30,58 @@ MOMENTS = pl.Datetime("us", "UTC")
 
 
 def read_moments(texts: pl.Series, written: str | None, timezone: str | None) -> pl.Series:
-    """Moments of a column of texts, each distinct text read once; nulls stay null. written: as a Field says."""
+    """Moments of a column of texts, written as a Field says; nulls stay null.
+
+    A time without an offset is of the timezone, the first of two where clocks are set back; without one it is none.
+    """
     if written == "clf":
-        return _read_clf(texts)
+        return distinct.map_distinct(texts, _read_clf)["moment"]
     moments = pl.repeat(None, len(texts), dtype=MOMENTS, eager=True)
     if written in (None, "iso8601"):
-        usual = pl.select(pl.when(~texts.str.contains(":60", literal=True)).then(texts)).to_series()
-        moments = usual.str.to_datetime(ISO_8601, time_unit="us", strict=False)
+        moments = _keep_form(texts, ISO_FORM).str.to_datetime(ISO_8601, time_unit="us", strict=False)
     if moments.null_count() == texts.null_count():
         return moments
     rest = pl.select(pl.when(moments.is_null()).then(texts)).to_series()
-    exact = map_distinct(rest, lambda text: read_moment(text, written, timezone), MOMENTS)
+    exact = map_distinct(rest, lambda text: _read_moment(text, written, timezone), MOMENTS)
     return pl.select(pl.coalesce(moments, exact)).to_series()
 
 
 def map_distinct(texts: pl.Series, function: Callable[[str], object], kind: pl.DataType) -> pl.Series:
     """What a function makes of each text, asked once for each distinct one; nulls stay null."""
-    distinct = texts.drop_nulls().unique()
-    answers = pl.Series([function(text) for text in distinct.to_list()], dtype=kind)
-    return texts.replace_strict(distinct, answers, default=None, return_dtype=kind)
+    known = texts.drop_nulls().unique()
+    answers = pl.Series([function(text) for text in known.to_list()], dtype=kind)
+    return texts.replace_strict(known, answers, default=None, return_dtype=kind)
 
 
-def _read_clf(texts: pl.Series) -> pl.Series:
-    is_leap = texts.str.contains(":60 ", literal=True)
-    if is_leap.any():
-        texts = texts.str.replace(":60 ", ":59 ", literal=True)
-    return texts.str.to_datetime(CLF, time_unit="us", strict=False)
+def _keep_form(texts: pl.Series, form: str) -> pl.Series:
+    """The texts that have a form, null for the others."""
+    return pl.select(pl.when(texts.str.contains(form)).then(texts)).to_series()
 
 
-def read_moment(text: str, written: str | None, timezone: str | None) -> datetime | None:
-    """One moment in UTC, exact to the microsecond; None where the text names none that a calendar has.
+def _read_clf(texts: pl.Series) -> pl.DataFrame:
+    """Column moment of distinct texts; most of a log's lines share their second with others."""
+    strict = _keep_form(texts, CLF_FORM)
+    is_leap = strict.str.contains(f"{LEAP_SECOND} ", literal=True)
+    moments = strict.str.replace(f"{LEAP_SECOND} ", ":59 ", literal=True).str.to_datetime(
+        CLF, time_unit="us", strict=False
+    )
+    ends_day = (moments.dt.hour() == 23) & (moments.dt.minute() == 59)
+    return pl.select(moment=pl.when(~is_leap | ends_day).then(moments))
 
-    A time without an offset is of the timezone, the first of two where clocks are set back; without one it is none.
-    """
+
+def _read_moment(text: str, written: str | None, timezone: str | None) -> datetime | None:
+    """One moment in UTC, exact to the microsecond; None where the text names none that a calendar has."""
     try:
         if written in PARTS_OF_SECOND:
             return _read_epoch(text, PARTS_OF_SECOND[written])
-        if written == "clf":
-            return datetime.strptime(text.replace(":60 ", ":59 "), CLF).astimezone(UTC)
-        moment = datetime.fromisoformat(LEAP_SECOND.sub(r"\1:59", text) if ":60" in text else text)
-        return _place_moment(moment, timezone)
+        if ISO_ANY.fullmatch(text) is None:
+            return None
+        moment = _place_moment(datetime.fromisoformat(text.replace(LEAP_SECOND, ":59")), timezone)
     except (ValueError, OverflowError):
         return None
+    # Leap seconds end a day everywhere at once, so by UTC, and nowhere else is there a sixtieth second.
+    is_wrong = LEAP_SECOND in text and moment is not None and (moment.hour, moment.minute) != (23, 59)
+    return None if is_wrong else moment
 
 
 def _read_epoch(text: str, parts: int) -> datetime | None:

@@ -12,13 +12,15 @@ from operator import and_
 import polars as pl
 
 from pipelines.contracts.formats import Format
-from pipelines.contracts.layout import Variable
+from pipelines.contracts.layout import SPACE, Variable
 from pipelines.contracts.model import Contract
 from pipelines.ingestion.layout_plan import BRACKET, QUOTE, Plan, Segment, Word, plan_layout
 from pipelines.ingestion.reject import Reason
 from pipelines.ingestion.values import read_values
 
 ESCAPE = "\\"
+# A value that ends at a space holds no other white space either; the usual ones are printable ASCII throughout.
+UP_TO_SPACE, UP_TO_WHITE_SPACE, USUAL_WORD = r'[^"\ ', r'[^"\s', "^[ -~]+$"
 
 
 class Splits:
@@ -56,7 +58,8 @@ def read_text_lines(lines: pl.Series, declared: Format, contract: Contract) -> t
 
 def split_exactly(lines: pl.Series, plan: Plan) -> tuple[pl.DataFrame, pl.Series]:
     """The text of each column by the pattern, and whether it matches; what the pattern says is what is true."""
-    groups = lines.str.extract_groups(plan.pattern).struct.unnest()
+    pattern = plan.pattern.replace(UP_TO_SPACE, UP_TO_WHITE_SPACE)
+    groups = lines.str.extract_groups(pattern).struct.unnest()
     texts = groups.rename(dict(zip(groups.columns, plan.columns.values(), strict=True)))
     return texts, texts.to_series().is_not_null()
 
@@ -121,12 +124,12 @@ def _read_words(splits: Splits, segment: Segment, text: pl.Series, separator: st
         if word.piece_count > 1:
             splits.conditions += [part != "" for part in own]
         piece = own[0] if len(own) == 1 else pl.select(pl.concat_str(own, separator=separator)).to_series()
-        _read_word(splits, word, piece, may_be_empty=segment.is_quoted)
+        _read_word(splits, word, piece, is_quoted=segment.is_quoted, separator=separator)
         place += word.piece_count
     return beyond
 
 
-def _read_word(splits: Splits, word: Word, piece: pl.Series, *, may_be_empty: bool) -> None:
+def _read_word(splits: Splits, word: Word, piece: pl.Series, *, is_quoted: bool, separator: str) -> None:
     """Take the values of one word, each up to the text that follows it."""
     if word.is_fixed:
         splits.require(piece == word.text)
@@ -135,10 +138,8 @@ def _read_word(splits: Splits, word: Word, piece: pl.Series, *, may_be_empty: bo
     for token, after in zip(word.tokens, (*word.tokens[1:], ""), strict=True):
         if isinstance(token, Variable):
             value, rest = _cut(splits, rest, str(after)) if after else (rest, rest)
-            if not may_be_empty:
-                splits.require(value != "")
-            if before.endswith(BRACKET) and not may_be_empty:
-                splits.require(~value.str.contains(BRACKET, literal=True))
+            if not is_quoted:
+                _require_bare(splits, value, before, may_hold_white_space=bool(after) or separator != SPACE)
             splits.take(token, value)
         elif rest is piece:
             splits.require(rest.str.starts_with(token))
@@ -146,6 +147,13 @@ def _read_word(splits: Splits, word: Word, piece: pl.Series, *, may_be_empty: bo
         before = token if isinstance(token, str) else ""
     if isinstance(word.tokens[-1], str):
         splits.require(rest == "")
+
+
+def _require_bare(splits: Splits, value: pl.Series, before: str, *, may_hold_white_space: bool) -> None:
+    """A value outside of quotes is something, and opens no second bracket."""
+    splits.require(value != "" if may_hold_white_space else value.str.contains(USUAL_WORD))
+    if before.endswith(BRACKET):
+        splits.require(~value.str.contains(BRACKET, literal=True))
 
 
 def _cut(splits: Splits, text: pl.Series, by: str) -> Sequence[pl.Series]:

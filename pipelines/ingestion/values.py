@@ -14,13 +14,17 @@ from pipelines.ingestion.moments import PARTS_OF_SECOND, map_distinct, read_mome
 from pipelines.ingestion.reject import Reason
 
 ABSENT = "-"
-# HTTP separates by single spaces; everything else between the two belongs to the URL.
-REQUEST_LINE = r"^([A-Za-z]{1,20}) ([^ ]+) HTTP/[0-9](?:\.[0-9])?$"
+# HTTP separates by single spaces; a URL holds neither white space nor control characters, in whatever alphabet.
+REQUEST_LINE = r"^([A-Za-z]{1,20}) ([^\s\x00-\x1f\x7f-\x9f]+) HTTP/[0-9](?:\.[0-9])?$"
+USUAL_URL = r"^[!-~]+$"
 USUAL_METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH")
 USUAL_PROTOCOLS = ("HTTP/1.1", "HTTP/2.0", "HTTP/1.0", "HTTP/3.0", "HTTP/2", "HTTP/3")
 TRUE, TRUTH = r"^(?i:true|1)$", r"^(?i:true|false|1|0)$"
-WHOLE_NUMBER, NUMBER = r"^-?[0-9]+$", r"^-?[0-9]+(?:\.[0-9]+)?$"
+# A sign only stands before a number below zero.
+WHOLE_NUMBER, NUMBER = r"^(?:[0-9]+|-[1-9][0-9]*)$", r"^-?[0-9]+(?:\.[0-9]+)?$"
 FORMS = {"boolean": TRUTH, "float64": NUMBER, "int16": WHOLE_NUMBER, "int32": WHOLE_NUMBER, "int64": WHOLE_NUMBER}
+STATUS, STATUS_FORM = "status_code", "^[0-9]{3}$"
+DAY, DAY_FORM = "%Y-%m-%d", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 IMPOSSIBLE = {"timestamp": Reason.IMPOSSIBLE_TIME, "date": Reason.IMPOSSIBLE_DATE}
 
 Defect = tuple[pl.Series, Reason]
@@ -69,12 +73,28 @@ def _convert(texts: pl.Series, column: Column, written: str | None, timezone: st
                 pl.when(pl.col("text").str.contains(TRUTH)).then(pl.col("text").str.contains(TRUE))
             )["text"]
         case "date":
-            return texts.str.to_date("%Y-%m-%d", strict=False)
+            return _keep(texts, texts.str.contains(DAY_FORM)).str.to_date(DAY, strict=False)
         case "float64":
             numbers = texts.cast(pl.Float64, strict=False).to_frame("n") / PARTS_OF_SECOND.get(written or "", 1)
             return numbers.select(pl.when(pl.col("n").is_finite()).then(pl.col("n")))["n"]
         case kind:
-            return texts.cast(POLARS_TYPES[kind], strict=False)
+            return _keep(texts, _is_well_written(texts, column)).cast(POLARS_TYPES[kind], strict=False)
+
+
+def _keep(texts: pl.Series, kept: pl.Series) -> pl.Series:
+    """Some of the texts, null for the others."""
+    return pl.select(pl.when(kept).then(texts)).to_series()
+
+
+def _is_well_written(texts: pl.Series, column: Column) -> pl.Series:
+    """False for what a cast would read although it does not have the column's form; a pattern would take longer."""
+    if column.name == STATUS:
+        return (texts.str.len_bytes() == 3) & ~texts.str.starts_with("+") & ~texts.str.starts_with("-")
+    return ~texts.str.starts_with("+") & ~texts.str.starts_with("-0")
+
+
+def _form_of(column: Column) -> str:
+    return STATUS_FORM if column.name == STATUS else FORMS.get(column.physical_type, "")
 
 
 def _convert_text(texts: pl.Series, written: str | None) -> pl.Series:
@@ -87,7 +107,7 @@ def _find_defects(texts: pl.Series, values: pl.Series, column: Column, unreadabl
     """Rows whose text is no value of the column, is beyond its limits, or is missing; most columns have none."""
     if values.null_count() > texts.null_count():
         failed = values.is_null() & texts.is_not_null()
-        has_form = texts.str.contains(FORMS.get(column.physical_type, ""))
+        has_form = texts.str.contains(_form_of(column))
         yield failed & ~has_form, unreadable
         yield failed & has_form, IMPOSSIBLE.get(column.physical_type, Reason.OUT_OF_RANGE)
     yield from find_limit_defects(values, column)
@@ -115,8 +135,8 @@ def split_requests(requests: pl.Series) -> dict[str, pl.Series]:
     """Method and URL of request lines; null where a line is none. What is not usual is read by the exact pattern."""
     pieces = requests.str.split_exact(" ", 3).struct.unnest()
     method, url, protocol, more = pieces.get_columns()
-    usual = method.is_in(USUAL_METHODS) & protocol.is_in(USUAL_PROTOCOLS) & (url != "") & more.is_null()
-    usual = usual.fill_null(value=False)
+    usual = method.is_in(USUAL_METHODS) & protocol.is_in(USUAL_PROTOCOLS) & more.is_null()
+    usual = (usual & url.str.contains(USUAL_URL)).fill_null(value=False)
     frame = pl.DataFrame({"method": method, "url": url})
     if not usual.all():
         exact = requests.str.extract_groups(REQUEST_LINE).struct.unnest().rename({"1": "method", "2": "url"})

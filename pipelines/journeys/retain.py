@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from uuid import uuid4
@@ -89,19 +88,6 @@ def _retain_table(house: House, contract: Contract, oldest: date, spared: frozen
             held=str(held_until or ""),
         )
     return report
-
-
-def require_stored(house: House, days: Iterable[date]) -> None:
-    """ConfigurationError for a day whose rows retention has removed: built anew, its marts would lose their figures."""
-    limits = retention_limits(house.catalogue, house.now().date())
-    inputs = {name for mart in house.catalogue.layer("marts") for name in mart.properties["inputs"]}
-    oldest = max(limit for table, limit in limits.items() if {table, f"lake.{table}"} & inputs)
-    gone = sorted(day for day in days if day < oldest)
-    if gone:
-        raise ConfigurationError(
-            f"the marts of {gone[0]} cannot be built anew: rows are held from {oldest} on",
-            hint="give later dates; what was counted while the rows lived stays published",
-        )
 
 
 def _files_in_open_plans(house: House) -> defaultdict[str, frozenset[str]]:

@@ -134,15 +134,15 @@ def test_counts_and_progress_went_out_as_metrics_without_any_text_of_the_data(wa
     assert not any(MEMBER in name or "export" in name for name in heard)
 
 
-def test_backfill_builds_the_dates_that_it_names_and_no_other(watched: Watched):
+def test_backfill_builds_the_dates_that_it_names_and_those_that_visits_reach(watched: Watched):
     """Rows that came by another way, say with a restored backup, touched no date that the ledger knows of."""
     contract = watched.house.catalogue.get("lake", "page_views")
     stored = pl.read_delta(open_table(watched.house.lake, contract))
     again = stored.with_columns(line_number=pl.col("line_number") + 1000)
     commit_parts(watched.house.lake, contract, write_parts(watched.house.lake, contract, again), "restored")
-    done = _backfill(watched.airflow, DAYS[0], DAYS[1])
+    done = _backfill(watched.airflow, DAYS[0], DAYS[0])
     assert done.returncode == 0, done.stdout + done.stderr
-    assert _wait_for_backfills(watched.airflow) == list(DAYS[:2])
+    assert _wait_for_backfills(watched.airflow) == [DAYS[0]]
     views = run_query(
         watched.house.settings.warehouse_file,
         "SELECT event_date, page_views FROM marts.usage_daily ORDER BY event_date",
@@ -155,7 +155,12 @@ def _backfill(airflow: EmbeddedAirflow, first: str, last: str) -> subprocess.Com
     command = [Path(sys.executable).with_name("airflow"), "backfill", "create", "--dag-id", "build_marts"]
     command += ["--from-date", first, "--to-date", last]
     environment = process_environment(airflow.config)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    for _ in range(30):  # until the scheduler has noticed that the one before is complete
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        if "AlreadyRunningBackfill" not in done.stderr:
+            break
+        time.sleep(3)
+    return done
 
 
 def _wait_for_backfills(airflow: EmbeddedAirflow) -> list[str]:
@@ -171,7 +176,5 @@ def test_backfill_of_a_date_past_its_retention_changes_nothing(watched: Watched)
     done = _backfill(watched.airflow, "2020-01-01", "2020-01-01")
     assert done.returncode == 0, done.stdout + done.stderr
     [run] = watched.airflow.client().runs("build_marts", run_type="backfill", logical_date_lte="2020-12-31T00:00:00Z")
-    outcome = watched.airflow.wait_for_run("build_marts", run["dag_run_id"], timeout=120)
-    assert [task.state for task in outcome.failed_tasks] == ["failed"]
-    assert "cannot be built anew" in outcome.failed_tasks[0].log.read_text()
+    assert watched.airflow.wait_for_run("build_marts", run["dag_run_id"], timeout=120).succeeded
     assert watched.house.settings.warehouse_file.read_bytes() == published

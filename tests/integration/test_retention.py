@@ -21,7 +21,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.journeys.delete import accept_landed
 from pipelines.journeys.house import House, open_house
 from pipelines.journeys.keys import make_keys
-from pipelines.journeys.retain import TableReport, place_hold, require_stored, retain
+from pipelines.journeys.retain import TableReport, place_hold, retain
 from pipelines.lake.append import commit_parts, write_parts
 from pipelines.lake.layout import file_uris, table_dates
 from pipelines.lake.rewrite import multiset_hash
@@ -144,13 +144,6 @@ def test_hold_that_would_protect_nothing_is_refused(house: House):
         place_hold(house, "page_views", legal_basis="law", ends_on=date(2020, 1, 1), placed_by="officer")
     with pytest.raises(ConfigurationError, match="no hold of that id"):
         release_hold(house.ledger, "none", released_at=house.now(), released_by="officer")
-
-
-def test_marts_are_not_built_anew_from_rows_that_are_gone(house: House):
-    oldest = house.now().date() - timedelta(days=house.catalogue.get("lake", "page_views").retention_days)
-    require_stored(house, [oldest, house.now().date()])
-    with pytest.raises(ConfigurationError, match=f"rows are held from {oldest} on"):
-        require_stored(house, [oldest, oldest - timedelta(days=1)])
 
 
 def run_command(house: House, *arguments: str) -> str:

@@ -6,20 +6,35 @@ import random
 import re
 from collections.abc import Sequence
 
-TIME = re.compile(r"\[[^\]]*\]|\"(?:time|as_of|requested_at)\":\"[^\"]*\"|\"\w+_date\":\"[^\"]*\"")
-WORDS = "null true 1.5 60 -1 NaN T // :// :8080 ::ffff: %20 %e3%81%82 utm_source= &utm_medium=x google.com bot \\ud800"
-PIECES = (*'"\\ []-{},:0?#@&%+.', "\u3000", "é", "\x85", "\x1f", "\t", "\r", '\\"', '""', '"-"', " - ", *WORDS.split())
+DAY = re.compile(r"\"(?:as_of|\w+_date)\":\"[^\"]*\"")
+WORDS = "null true 1.5 60 -1 NaN T // :// :8080 ::ffff: %20 %e3%81%82 utm_source= &utm_medium=x google.com bot \\ud800 23:59:60 +0960 +09:00 nov W47 .123456789012"
+PIECES = (
+    *'"\\ []-{},:0?#@&%+.',
+    "\u3000",
+    "é",
+    "\x85",
+    "\x1f",
+    "\t",
+    "\r",
+    '\\"',
+    '""',
+    '"-"',
+    " - ",
+    ":60 ",
+    "２",
+    *WORDS.split(),
+)
 
 
 def break_lines(lines: Sequence[str], count: int, chance: random.Random) -> list[bytes]:
-    """Copies of the lines with pieces put in, cut out, exchanged or repeated, but their times whole."""
+    """Copies of the lines with pieces put in, cut out, exchanged or repeated, but the days of JSON whole."""
     broken: list[bytes] = []
     while len(broken) < count:
         line = chance.choice(lines)
         mutant = line
         for _ in range(chance.choice([1, 1, 1, 2, 3])):
             mutant = break_line(mutant, chance)
-        if TIME.findall(line) == TIME.findall(mutant) and "\n" not in mutant:
+        if DAY.findall(line) == DAY.findall(mutant) and "\n" not in mutant:
             broken.append(mutant.encode() + b"\n")
     return broken
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tests.oracle.lines import WHITE_SPACE, RejectedLineError
+from tests.oracle.lines import CONTROLS, WHITE_SPACE, RejectedLineError
 from tests.oracle.moments import check_clock, read_combined_time
 
 METHOD = re.compile(r"[A-Za-z]{1,20}")
 PROTOCOL = re.compile(r"HTTP/[0-9](\.[0-9])?")
+STATUS, BYTES = re.compile(r"[0-9]{3}"), re.compile(r"[0-9]+|-[1-9][0-9]*")
+NO_WORD = frozenset(WHITE_SPACE + '"')
+LONGEST_NUMBER = 4000  # of which Python still makes an integer
 
 
 class Cursor:
@@ -23,11 +26,11 @@ class Cursor:
             raise RejectedLineError("malformed_line")
         self.at += len(expected)
 
-    def read_until(self, end: str, forbidden: str) -> str:
+    def read_until(self, end: str, forbidden: frozenset[str]) -> str:
         """What stands before the next end, which is skipped; never empty, and without any forbidden character."""
         stop = self.text.find(end, self.at)
         found = self.text[self.at : max(stop, self.at)]
-        if not found or any(character in found for character in forbidden):
+        if stop < 0 or not found or forbidden & set(found):
             raise RejectedLineError("malformed_line")
         self.at = stop + len(end)
         return found
@@ -47,24 +50,28 @@ class Cursor:
 def read_combined(text: str) -> Mapping[str, object]:
     """The access source's columns of a line; RejectedLineError with the first thing that is wrong with it."""
     cursor = Cursor(text)
-    address = cursor.read_until(" ", '"')
-    cursor.read_until(" ", '"')
-    user = cursor.read_until(" ", '"')
+    address = cursor.read_until(" ", NO_WORD)
+    cursor.read_until(" ", NO_WORD)
+    user = cursor.read_until(" ", NO_WORD)
     cursor.skip("[")
-    time = cursor.read_until("]", "[")
+    time = cursor.read_until("]", frozenset('["'))
     cursor.skip(" ")
     request = cursor.read_quoted()
     cursor.skip(" ")
-    status = cursor.read_until(" ", '"')
-    size = cursor.read_until(" ", '"')
+    status = cursor.read_until(" ", NO_WORD)
+    size = cursor.read_until(" ", NO_WORD)
     referrer = cursor.read_quoted()
     cursor.skip(" ")
     agent = cursor.read_quoted()
-    if cursor.at != len(text) or not _is_number(status) or len(status) != 3 or not (size == "-" or _is_number(size)):
+    if cursor.at != len(text) or not _is_number(status, STATUS) or not _is_number(size, BYTES):
         raise RejectedLineError("malformed_line")
-    moment = read_combined_time(time)
     method, url = _read_request(request)
-    if not 100 <= int(status) <= 599 or (size != "-" and len(size) > 4000) or (size != "-" and int(size) >= 2**63):
+    if time == "-":
+        raise RejectedLineError("missing_field")
+    moment = read_combined_time(time)
+    if status == "-":
+        raise RejectedLineError("missing_field")
+    if not 100 <= int(status) <= 599 or (size != "-" and not _can_be_counted(size)):
         raise RejectedLineError("out_of_range")
     check_clock(moment)
     return {
@@ -85,10 +92,14 @@ def _read_request(request: str) -> tuple[str, str]:
     parts = request.split(" ")
     if len(parts) != 3 or not METHOD.fullmatch(parts[0]) or not PROTOCOL.fullmatch(parts[2]):
         raise RejectedLineError("malformed_request")
-    if not parts[1] or set(WHITE_SPACE) & set(parts[1]):
+    if not parts[1] or set(WHITE_SPACE + CONTROLS) & set(parts[1]):
         raise RejectedLineError("malformed_request")
     return parts[0], parts[1]
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+def _is_number(text: str, form: re.Pattern[str]) -> bool:
+    return text == "-" or form.fullmatch(text) is not None
+
+
+def _can_be_counted(size: str) -> bool:
+    return len(size) <= LONGEST_NUMBER and 0 <= int(size) < 2**63

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+COMBINED = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,15 @@ class Contract:
     name: str
     columns: tuple[Column, ...]
     words: Mapping[str, Any]
+
+    def find_kind(self, name: str) -> str:
+        """How a file is written, by its path below the source: combined or json. The oracle knows no other format."""
+        declared = next(item for item in self.words["formats"] if fnmatchcase(name.removesuffix(".gz"), item["files"]))
+        if declared.get("layout") == COMBINED:
+            return "combined"
+        if declared == {"files": declared["files"], "kind": "json"}:
+            return "json"
+        raise NotImplementedError(f"the oracle cannot read {declared['files']}")
 
 
 def read_contract(path: Path) -> Contract:

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from typing import Any
 
 from tests.oracle.contract import Column, Contract
 from tests.oracle.lines import RejectedLineError
@@ -19,6 +20,7 @@ def read_json(text: str, contract: Contract) -> Mapping[str, object]:
     """A source's columns of a line; RejectedLineError with the first thing that is wrong with it."""
     found = _load(text)
     row = {column.name: _read_column(found, column) for column in contract.columns}
+    row.pop("forwarded_for", None)  # no proxy is trusted
     moment = row.get("event_at")
     if isinstance(moment, datetime):
         check_clock(moment)
@@ -27,7 +29,7 @@ def read_json(text: str, contract: Contract) -> Mapping[str, object]:
 
 def _load(text: str) -> dict[str, object]:
     try:
-        found = json.loads(text, parse_constant=_refuse, parse_float=_read_float, object_pairs_hook=_build_object)
+        found = json.loads(text, **HOOKS)
         json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         raise RejectedLineError("malformed_json") from None
@@ -47,6 +49,12 @@ def _read_float(text: str) -> float:
     return number
 
 
+def _read_number(text: str) -> float:
+    """What no 64 bits hold is a fraction."""
+    number = int(text)
+    return number if -(2**63) <= number < 2**64 else _read_float(text)
+
+
 def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """Of a key that is given twice the last value counts, but the others must be text as well."""
     json.dumps(pairs, ensure_ascii=False).encode()
@@ -60,7 +68,7 @@ def _read_column(found: Mapping[str, object], column: Column) -> object:
             raise RejectedLineError("missing_field")
         return None
     read = READERS[column.kind](value)
-    if isinstance(read, int) and not column.minimum <= read <= column.maximum:
+    if isinstance(read, int | float) and not column.minimum <= read <= column.maximum:
         raise RejectedLineError("out_of_range")
     return read
 
@@ -79,6 +87,12 @@ def _read_integer(value: object, bits: int) -> int:
     return value
 
 
+def _read_fraction(value: object) -> float:
+    if type(value) not in (int, float):
+        raise RejectedLineError("wrong_type")
+    return float(str(value))
+
+
 def _read_boolean(value: object) -> bool:
     if type(value) is not bool:
         raise RejectedLineError("wrong_type")
@@ -93,10 +107,17 @@ def _read_date(value: object) -> date:
         raise RejectedLineError("impossible_date") from None
 
 
+HOOKS: Mapping[str, Any] = {
+    "parse_constant": _refuse,
+    "parse_float": _read_float,
+    "parse_int": _read_number,
+    "object_pairs_hook": _build_object,
+}
 READERS: Mapping[str, Callable[[object], object]] = {
     "string": _read_text,
     "int32": lambda value: _read_integer(value, 32),
     "int64": lambda value: _read_integer(value, 64),
+    "float64": _read_fraction,
     "boolean": _read_boolean,
     "timestamp": lambda value: read_iso_time(_read_text(value)),
     "date": _read_date,

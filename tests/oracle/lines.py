@@ -11,6 +11,7 @@ from typing import BinaryIO
 LONGEST, BLOCK_BYTES = 64 * 1024, 1024 * 1024
 # Unicode's white space, which does not have Python's information separators among it.
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+CONTROLS = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 
 
 class RejectedLineError(Exception):

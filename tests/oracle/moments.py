@@ -12,8 +12,7 @@ COMBINED = re.compile(
     r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-][0-9]{2}[0-5][0-9])"
 )
 ISO = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
-    r"(Z|[+-][0-9]{2}:?[0-5][0-9])"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(Z|[+-][0-9]{2}:?[0-5][0-9])"
 )
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -34,7 +33,7 @@ def read_iso_time(text: str) -> datetime:
         raise RejectedLineError("impossible_time")
     year, month, day, hour, minute = (int(match[place]) for place in range(1, 6))
     microsecond = int((match[7] or "0").ljust(6, "0")[:6])
-    return _build((year, month, day, hour, minute), int(match[6] or 0), microsecond, match[8].replace(":", ""))
+    return _build((year, month, day, hour, minute), int(match[6]), microsecond, match[8].replace(":", ""))
 
 
 def check_clock(moment: datetime) -> None:
@@ -44,13 +43,14 @@ def check_clock(moment: datetime) -> None:
 
 
 def _build(until_minute: tuple[int, int, int, int, int], second: int, microsecond: int, offset: str) -> datetime:
-    """A leap second counts as the second that follows it."""
-    is_leap = second == 60
+    """A leap second, which only ends a day of UTC, counts as the second before it."""
     try:
-        local = datetime(*until_minute, 59 if is_leap else second, microsecond, tzinfo=_read_offset(offset))
-        return local.astimezone(UTC) + timedelta(seconds=int(is_leap))
+        moment = datetime(*until_minute, min(second, 59), microsecond, tzinfo=_read_offset(offset)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise RejectedLineError("impossible_time") from None
+    if second > 60 or (second == 60 and (moment.hour, moment.minute) != (23, 59)):
+        raise RejectedLineError("impossible_time")
+    return moment
 
 
 def _read_offset(text: str) -> timezone:

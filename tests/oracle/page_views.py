@@ -23,8 +23,8 @@ from tests.oracle.pseudonyms import Keys, find_visitor, pseudonymise
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ORIGIN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*")
-REFERRER = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//(?:[^/?#]*@)?([^/?#:@]*)(?::[^/?#]*)?(?:[/?#].*)?", re.DOTALL)
-CONTROLS = "".join(map(chr, range(0x21)))  # URLs begin behind them, and go on behind a tab or a line's end
+REFERRER = re.compile(r"(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?//(?:[^/?#]*@)?([^/?#:@]*)(?::[^/?#]*)?(?:[/?#].*)?", re.DOTALL)
+BEFORE_URLS = "".join(map(chr, range(0x21)))  # URLs begin behind them, and go on behind a tab or a line's end
 HOST = re.compile(r"[0-9a-z._-]{1,253}")
 OTHER = "(other)"
 LONGEST_AGENT, LONGEST_REFERRER, LONGEST_PARAMETER = 512, 4096, 100
@@ -93,15 +93,25 @@ def find_referrer(referrer: object, contract: Contract) -> tuple[str, str]:
     text = str(referrer or "").strip()[:LONGEST_REFERRER]
     if text in {"", "-"}:
         return "direct", "direct"
-    match = REFERRER.fullmatch(re.sub(r"[\t\r\n]", "", text).lstrip(CONTROLS))
-    host = match[1].lower().removesuffix(".") if match else ""
-    if not HOST.fullmatch(host):
-        host = ""
+    match = REFERRER.fullmatch(re.sub(r"[\t\r\n]", "", text).lstrip(BEFORE_URLS))
+    host = _spell_host(match[2]) if match else ""
+    if host and match and (match[1] or "").lower() == "android-app":
+        host = f"android-app:{host}"
     if host in contract.words["internalHosts"]:
         return "internal", "internal"
     known = (item for item in contract.words["referrers"] if re.search(item["pattern"], host))
     found = next(known, {"channel": "other", "source": OTHER})
     return found["channel"], found["source"]
+
+
+def _spell_host(written: str) -> str:
+    """Lower case, without the root's dot, an international name as browsers send it; empty for what is none."""
+    host = written.lower().removesuffix(".")
+    try:
+        host = host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+    return host if HOST.fullmatch(host) else ""
 
 
 def find_parameter(url: str, name: str, contract: Contract) -> str | None:

@@ -1,7 +1,8 @@
 """The naive reader: file by file and line by line, what `ingest` must make of a landing directory.
 
 It shares no code with the pipeline, and knows nothing of chunks, columns or distinct values. The standard library does
-the work; YAML is read for the contracts, and ua-parser asked what is a spider.
+the work; YAML is read for the contracts, and ua-parser asked what is a spider. Of the formats it knows the two that are
+generated, *.log and *.jsonl, and of repeats whole files: no generated line has an event id.
 """
 
 from __future__ import annotations
@@ -81,11 +82,11 @@ class Reader:
 
     def _judge_lines(self, path: Path, account: Account) -> Iterator[tuple[int, Mapping[str, object]]]:
         contract = self.contracts[account.source]
-        spelling = contract.words["formats"]["." + path.name.removesuffix(".gz").rpartition(".")[2]]
+        kind = contract.find_kind(account.name)
         for number, raw in read_lines(path):
             account.read += 1
             try:
-                line = read_line(raw, spelling, contract)
+                line = read_line(raw, kind, contract)
             except RejectedLineError as reject:
                 account.why[str(reject)] += 1
                 continue
@@ -109,7 +110,7 @@ class Reader:
         return user is not None and not self._consents.get(str(user).strip(), (date.min, True))[1]
 
 
-def read_line(raw: bytes, spelling: str, contract: Contract) -> Mapping[str, object]:
+def read_line(raw: bytes, kind: str, contract: Contract) -> Mapping[str, object]:
     """The columns of one line; RejectedLineError with the first thing that is wrong with it."""
     text = decode_line(raw)
-    return read_combined(text) if spelling == "combined" else read_json(text, contract)
+    return read_combined(text) if kind == "combined" else read_json(text, contract)

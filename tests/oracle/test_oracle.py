@@ -40,18 +40,18 @@ def house(tmp_path_factory):
 
 def land_oddities(directory, contract):
     """Broken lines that are lines still: what stands in their fields is odd in every way."""
-    for suffix, spelling in ((".log", "combined"), (".jsonl", "json_lines")):
+    for suffix in (".log", ".jsonl"):
         whole = b"".join(path.read_bytes() for path in sorted(directory.glob(f"*{suffix}")))
         good = [line for line in whole.decode(errors="replace").splitlines() if line]
         broken = break_lines(good, ODDITIES, random.Random(suffix))
-        odd = [line for line in broken if is_accepted(line, spelling, contract)]
+        odd = [line for line in broken if is_accepted(line, contract.find_kind(f"odd{suffix}"), contract)]
         assert len(odd) > ODDITIES / 4
         (directory / f"odd{suffix}").write_bytes(b"".join(odd))
 
 
-def is_accepted(line, spelling, contract):
+def is_accepted(line, kind, contract):
     try:
-        return bool(read_line(line.removesuffix(b"\n"), spelling, contract))
+        return bool(read_line(line.removesuffix(b"\n"), kind, contract))
     except RejectedLineError:
         return False
 

@@ -84,3 +84,12 @@ def test_deleted_rows_leave_no_bytes_in_the_file(tmp_path, url):
     with transaction(engine) as connection:
         connection.execute(sa.delete(touched_dates))
     assert b"needle-in-a-page" not in (tmp_path / "control.db").read_bytes()
+
+
+def test_ledger_of_an_earlier_version_is_given_the_columns_that_came_since(url):
+    engine = open_ledger(url)
+    with transaction(engine) as connection:
+        connection.exec_driver_sql("ALTER TABLE deliveries DROP COLUMN late_count")
+    again = open_ledger(url)
+    with transaction(again) as connection:
+        assert "late_count" in {column["name"] for column in sa.inspect(connection).get_columns("deliveries")}
