@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 
 DAY = re.compile(r"\"(?:as_of|\w+_date)\":\"[^\"]*\"")
-WORDS = "null true 1.5 60 -1 NaN T // :// :8080 ::ffff: %20 %e3%81%82 utm_source= &utm_medium=x google.com bot \\ud800 23:59:60 +0960 +09:00 nov W47 .123456789012"
+WORDS = "null true 1.5 60 -1 NaN T // :// :8080 ::ffff: %20 %e3%81%82 utm_source= &utm_medium=x google.com bot \\ud800"
+TIMES = "23:59:60 :60 +0960 +2400 -0000 +09:00 09 nov November W47 .123456789012 , ２ ０９"
 PIECES = (
     *'"\\ []-{},:0?#@&%+.',
     "\u3000",

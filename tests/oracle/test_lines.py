@@ -1,6 +1,5 @@
 """The naive reader on single lines: the golden ones, and good ones broken at random; the parsers must agree with it."""
 
-import os
 import random
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ GOLDEN = yaml.safe_load((Path(__file__).parents[1] / "golden" / "lines.yaml").re
 KINDS = {"combined": "combined", "json_lines": "json"}
 CASES = [(kind, case) for name, kind in KINDS.items() for case in GOLDEN[name]]
 FILES = [("access", "*.log"), *((name, "*.jsonl") for name in SOURCES)]
-MUTANTS = int(os.environ.get("TOKUMEI_ORACLE_MUTANTS", "2000"))  # of each kind
+MUTANTS = 2_000
 
 
 def judge(line: bytes, kind: str, contract) -> tuple[str, dict]:
