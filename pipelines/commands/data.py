@@ -138,7 +138,7 @@ def retain(*, as_json: JsonOption = False) -> None:
 
 
 def _draw_retention(report: Mapping[str, Any]) -> str:
-    lines = [f"visitor keys: {len(report['destroyed_keys'])} destroyed"]
+    lines = [f"keys: {len(report['destroyed_keys'])} destroyed"]
     for item in report["tables"]:
         held = f"; held until {item['held_until']}, so nothing expired" if item["held_until"] else ""
         lines.append(

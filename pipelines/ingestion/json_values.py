@@ -19,7 +19,7 @@ from pipelines.ingestion.moments import PARTS_OF_SECOND, read_moments
 from pipelines.ingestion.reject import Reason
 from pipelines.ingestion.values import REQUEST_LINE, Defect
 
-REQUEST = re.compile(REQUEST_LINE)
+REQUEST, DAY_FORM = re.compile(REQUEST_LINE), re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Numbers that all_text allows in quotes; longer ones are numbers of nothing that is counted here.
 WHOLE_NUMBER, NUMBER = re.compile(r"-?[0-9]{1,18}"), re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 BITS = {"int16": 16, "int32": 32, "int64": 64}
@@ -96,7 +96,7 @@ def split_request_value(value: object, place: int) -> object:
         return None
     if not isinstance(value, str):
         return Reason.WRONG_TYPE
-    found = REQUEST.match(value)
+    found = REQUEST.fullmatch(value)
     return found[place + 1] if found else Reason.MALFORMED_REQUEST
 
 
@@ -161,7 +161,10 @@ def _read_truth(value: object, *, quoted: bool) -> object:
 
 
 def _read_day(value: object) -> object:
+    text = _text(value)
     try:
-        return date.fromisoformat(_text(value))
+        if DAY_FORM.fullmatch(text):
+            return date.fromisoformat(text)
+        raise UnusableValueError(Reason.IMPOSSIBLE_DATE)
     except ValueError:
         raise UnusableValueError(Reason.IMPOSSIBLE_DATE) from None

@@ -93,7 +93,8 @@ def _match_quoted(stop: str) -> str:
 
 
 def _match_bare(token: Variable, before: str, stop: str, columns: dict[str, str], spaced: frozenset[str]) -> str:
-    one = f'[^"{re.escape(stop)}{re.escape(BRACKET) if before == BRACKET else ""}]+'
+    ending = r"\s" if stop == SPACE else re.escape(stop)  # what ends at a space holds no other white space either
+    one = f'[^"{ending}{re.escape(BRACKET) if before == BRACKET else ""}]+'
     if stop != SPACE:
         return one
     if token.name in spaced:

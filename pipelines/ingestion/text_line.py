@@ -16,11 +16,9 @@ from pipelines.contracts.layout import SPACE, Variable
 from pipelines.contracts.model import Contract
 from pipelines.ingestion.layout_plan import BRACKET, QUOTE, Plan, Segment, Word, plan_layout
 from pipelines.ingestion.reject import Reason
-from pipelines.ingestion.values import read_values
+from pipelines.ingestion.values import find_printable, read_values
 
 ESCAPE = "\\"
-# A value that ends at a space holds no other white space either; the usual ones are printable ASCII throughout.
-UP_TO_SPACE, UP_TO_WHITE_SPACE, USUAL_WORD = r'[^"\ ', r'[^"\s', "^[ -~]+$"
 
 
 class Splits:
@@ -58,8 +56,7 @@ def read_text_lines(lines: pl.Series, declared: Format, contract: Contract) -> t
 
 def split_exactly(lines: pl.Series, plan: Plan) -> tuple[pl.DataFrame, pl.Series]:
     """The text of each column by the pattern, and whether it matches; what the pattern says is what is true."""
-    pattern = plan.pattern.replace(UP_TO_SPACE, UP_TO_WHITE_SPACE)
-    groups = lines.str.extract_groups(pattern).struct.unnest()
+    groups = lines.str.extract_groups(plan.pattern).struct.unnest()
     texts = groups.rename(dict(zip(groups.columns, plan.columns.values(), strict=True)))
     return texts, texts.to_series().is_not_null()
 
@@ -151,7 +148,9 @@ def _read_word(splits: Splits, word: Word, piece: pl.Series, *, is_quoted: bool,
 
 def _require_bare(splits: Splits, value: pl.Series, before: str, *, may_hold_white_space: bool) -> None:
     """A value outside of quotes is something, and opens no second bracket."""
-    splits.require(value != "" if may_hold_white_space else value.str.contains(USUAL_WORD))
+    splits.require(value != "")
+    if not may_hold_white_space:
+        splits.require(find_printable(value))
     if before.endswith(BRACKET):
         splits.require(~value.str.contains(BRACKET, literal=True))
 

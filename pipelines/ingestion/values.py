@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
+import numpy as np
 import polars as pl
 
 from pipelines.contracts.derive import POLARS_TYPES
@@ -16,7 +17,7 @@ from pipelines.ingestion.reject import Reason
 ABSENT = "-"
 # HTTP separates by single spaces; a URL holds neither white space nor control characters, in whatever alphabet.
 REQUEST_LINE = r"^([A-Za-z]{1,20}) ([^\s\x00-\x1f\x7f-\x9f]+) HTTP/[0-9](?:\.[0-9])?$"
-USUAL_URL = r"^[!-~]+$"
+PRINTABLE = r"^[ -~]*$"
 USUAL_METHODS = ("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH")
 USUAL_PROTOCOLS = ("HTTP/1.1", "HTTP/2.0", "HTTP/1.0", "HTTP/3.0", "HTTP/2", "HTTP/3")
 TRUE, TRUTH = r"^(?i:true|1)$", r"^(?i:true|false|1|0)$"
@@ -131,12 +132,21 @@ def name_reasons(defects: Sequence[Defect], height: int) -> pl.Series:
     return pl.select(pl.coalesce(pl.when(defect).then(pl.lit(reason.value)) for defect, reason in met)).to_series()
 
 
+def find_printable(texts: pl.Series) -> pl.Series:
+    """Whether each text is printable ASCII throughout, which those of most columns are, one and all."""
+    data = texts.to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[2]
+    characters = np.frombuffer(memoryview(data), np.uint8) if data else np.empty(0, np.uint8)
+    if not characters.size or (characters.min() >= ord(" ") and characters.max() <= ord("~")):
+        return texts.is_not_null()
+    return texts.str.contains(PRINTABLE)
+
+
 def split_requests(requests: pl.Series) -> dict[str, pl.Series]:
     """Method and URL of request lines; null where a line is none. What is not usual is read by the exact pattern."""
     pieces = requests.str.split_exact(" ", 3).struct.unnest()
     method, url, protocol, more = pieces.get_columns()
     usual = method.is_in(USUAL_METHODS) & protocol.is_in(USUAL_PROTOCOLS) & more.is_null()
-    usual = (usual & url.str.contains(USUAL_URL)).fill_null(value=False)
+    usual = (usual & (url != "") & find_printable(url)).fill_null(value=False)
     frame = pl.DataFrame({"method": method, "url": url})
     if not usual.all():
         exact = requests.str.extract_groups(REQUEST_LINE).struct.unnest().rename({"1": "method", "2": "url"})

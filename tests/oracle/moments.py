@@ -14,6 +14,8 @@ COMBINED = re.compile(
 ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(Z|[+-][0-9]{2}:?[0-5][0-9])"
 )
+# Python's calendar has neither the year 0 nor the years beyond 9999, other calendars do; no clock of a log means them.
+BEFORE_ALL, LEAP_YEAR = datetime(1, 1, 1, tzinfo=UTC), 2000
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -44,13 +46,17 @@ def check_clock(moment: datetime) -> None:
 
 def _build(until_minute: tuple[int, int, int, int, int], second: int, microsecond: int, offset: str) -> datetime:
     """A leap second, which only ends a day of UTC, counts as the second before it."""
+    year, *others = until_minute
     try:
-        moment = datetime(*until_minute, min(second, 59), microsecond, tzinfo=_read_offset(offset)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        local = datetime(year or LEAP_YEAR, *others, min(second, 59), microsecond, tzinfo=_read_offset(offset))
+        moment = local.astimezone(UTC)
+    except ValueError:
         raise RejectedLineError("impossible_time") from None
+    except OverflowError:
+        moment = BEFORE_ALL
     if second > 60 or (second == 60 and (moment.hour, moment.minute) != (23, 59)):
         raise RejectedLineError("impossible_time")
-    return moment
+    return moment if year else BEFORE_ALL
 
 
 def _read_offset(text: str) -> timezone:

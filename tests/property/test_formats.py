@@ -53,7 +53,7 @@ values = st.one_of(
     st.sampled_from(
         ["203.0.113.7", "-", "", "200", "22/Nov/2026:10:45:00 +0900", "GET / HTTP/1.1", "a, b", "0.5", "a:b"]
     ),
-    st.text(st.sampled_from('ab "\\[]:|,;=-<> '), max_size=6),
+    st.text(st.sampled_from('ab "\\[]:|,;=-<> \t\u3000茶'), max_size=6),
 )
 
 
