@@ -20,6 +20,7 @@ LINE_END = b"\n"
 GZIP_MAGIC = re.compile(rb"\x1f\x8b")
 ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)  # a frame, or one to skip
 MAGIC_BYTES = 4
+PIECE_BYTES = 4096  # what an error takes away with it
 ZSTD_CUT_OFF = "Truncated"  # in the words of pyarrow, which has no other way to tell
 BLOCK_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 32 * 1024 * 1024
@@ -78,6 +79,32 @@ class Decompressed:
         self._raw.close()
 
 
+class Frames:
+    """The content of zstd frames; where it ends early, all but its last few bytes are given before the error is raised.
+
+    By pyarrow: unlike zstandard's reader, it tells a frame that was cut off from one that ended.
+    """
+
+    def __init__(self, raw: io.BufferedReader) -> None:
+        self._stream = pa.CompressedInputStream(raw, "zstd")
+        self._error: OSError | None = None
+
+    def read(self, count: int) -> bytes:
+        """The next bytes, at most so many; empty at the end."""
+        if self._error:
+            raise self._error
+        pieces: list[bytes] = []
+        try:
+            while count and (piece := self._stream.read(min(count, PIECE_BYTES))):
+                pieces.append(piece)
+                count -= len(piece)
+        except OSError as error:
+            self._error = error
+            if not pieces:
+                raise
+        return b"".join(pieces)
+
+
 def find_line_end(data: bytes | bytearray) -> int:
     """Where the last whole line ends; 0 where there is none."""
     return data.rfind(LINE_END) + 1
@@ -89,8 +116,7 @@ def _choose_reader(raw: io.BufferedReader) -> Callable[[int], bytes]:
     if GZIP_MAGIC.match(head):
         return gzip.GzipFile(fileobj=raw).read1
     if ZSTD_MAGIC.match(head):
-        # Unlike zstandard's reader, this one tells a frame that was cut off from one that ended.
-        return pa.CompressedInputStream(raw, "zstd").read
+        return Frames(raw).read
     return raw.read1
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 from dataclasses import replace
 
 import polars as pl
@@ -68,6 +69,21 @@ def test_rotated_copy_with_more_lines_is_known_by_its_beginning(house, compress)
     deliver(house, "a.log", requests(9))
     deliver(house, "a.1.log", compress(requests(1, 2, 3)))
     assert take_in(house) == [LineCounts(read=3, accepted=1, duplicate=2), LineCounts(read=1, accepted=1)]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.ZstdCompressor(level=1).compress])
+def test_file_that_was_cut_off_and_comes_whole_brings_the_rest_and_its_torn_line(house, compress):
+    draw = random.Random(4)
+    lines = (request(number % 60).replace("/item/", f"/item/{draw.getrandbits(160)}") for number in range(20_000))
+    whole = "".join(f"{line}\n" for line in lines).encode()
+    deliver(house, "a.log.gz", compress(whole)[: len(compress(whole)) * 2 // 3])
+    (head,) = take_in(house)
+    assert (head.accepted, head.rejected) == (head.read - 1, 1)
+    assert 0 < head.accepted < 20_000
+    deliver(house, "a.log.gz", compress(whole))
+    (rest,) = take_in(house)
+    assert (rest.read, rest.duplicate, rest.accepted) == (20_000, head.accepted, 20_000 - head.accepted)
+    assert line_numbers(house) == list(range(1, 20_001))
 
 
 def test_longest_beginning_counts_when_a_file_grows_again_and_again(house):
