@@ -138,14 +138,9 @@ def _pseudonymise_network(job: _Job, treatment: Treatment) -> pl.Series:
 def _name(job: _Job, column: str, domain: str) -> pl.Series:
     """The pseudonyms of a column in a domain, under the key of the purpose."""
     key = job.context.key
-    named = job.rows.make(
-        lambda frame: frame.select(named=pseudonymise(pl.col(column), domain, key)),
-        "pseudonymise",
-        column,
-        domain,
-        key.id,
-    )
-    return named["named"]
+    named = pl.col(column)
+    what = "pseudonymise", column, domain, key.id
+    return job.rows.make(lambda frame: frame.select(named=pseudonymise(named, domain, key)), *what)["named"]
 
 
 def _pseudonymise_visitor(job: _Job, treatment: Treatment) -> pl.Series:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from presidio_analyzer.predefined_recognizers import IpRecognizer
 from presidio_anonymizer.entities import OperatorConfig, RecognizerResult
 
+from anonymization.columns import NAME_ENTITIES
 from anonymization.encryption import decrypt_addresses
 from anonymization.errors import AnonymizationError
 from anonymization.keyring import Key
@@ -127,7 +128,8 @@ def test_presidio_finds_nothing_in_a_network_s_token(address: object, beside: st
     text = f"{beside}{token}{beside}"
 
     for recognizer in (IpRecognizer(), *build_recognizers([("MEMBER_ID", "u[0-9]{9}")])):
-        found = recognizer.analyze(text, recognizer.supported_entities, None)
+        entities = sorted(set(recognizer.supported_entities) - NAME_ENTITIES)  # a model takes any word for a name
+        found = recognizer.analyze(text, entities, None) if entities else []
         assert [item for item in found if item.end > len(beside) and item.start < len(beside + token)] == []
 
 
