@@ -40,6 +40,11 @@ class Chunk:
     is_cut_off: bool = False
 
 
+def is_compressed(head: bytes) -> bool:
+    """Whether a file that begins like this is read as gzip or zstd."""
+    return bool(GZIP_MAGIC.match(head) or ZSTD_MAGIC.match(head))
+
+
 class Decompressed:
     """A file's content block by block, compression told by its first bytes. byte_limit: where to end, within it.
 

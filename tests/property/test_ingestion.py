@@ -22,7 +22,7 @@ from pipelines.contracts.model import load_catalogue
 from pipelines.ingestion.enrich import read_vocabulary, withhold_rare_terms
 from pipelines.ingestion.lines import MAXIMUM_LINE_BYTES, _split_carefully, split_lines
 from pipelines.ingestion.parse import parse_file
-from pipelines.ingestion.readers import GZIP_MAGIC, Chunk
+from pipelines.ingestion.readers import Chunk, is_compressed
 from pipelines.ingestion.reject import SHAPE_LENGTH, mask_shape
 from pipelines.ingestion.sources import SourceFile
 from pipelines.ingestion.text_line import read_text_lines
@@ -46,7 +46,7 @@ fragments = st.sampled_from(
 )
 odd_lines = st.lists(st.one_of(fragments, st.binary(max_size=6)), max_size=4).map(b"".join)
 contents = st.one_of(st.binary(max_size=200), st.lists(odd_lines, max_size=12).map(b"\n".join)).filter(
-    lambda content: not GZIP_MAGIC.match(content)
+    lambda content: not is_compressed(content)
 )
 
 
