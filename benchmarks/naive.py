@@ -29,9 +29,10 @@ def main() -> None:
     now = datetime.now(UTC)
     days = {f"visitor-{now - timedelta(days=age):%Y%m%d}": SECRET for age in range(-1, DAYS)}
     rules = Rules(contract, Keys({"usage": ("usage-1", SECRET)}, days), ZoneInfo("Asia/Tokyo"))
+    kind = contract.find_kind(path.name)
     for _, raw in islice(read_lines(path), count):
         try:
-            line = read_line(raw, contract.words["formats"][path.suffix], contract)
+            line = read_line(raw, kind, contract)
         except RejectedLineError:
             continue
         build_row(line, rules)
