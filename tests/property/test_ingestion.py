@@ -116,12 +116,18 @@ def test_one_bad_line_changes_nothing_for_its_neighbours(content):
         assert fast.reasons == careful.reasons
 
 
+# The property White_Space of Unicode; Python takes four control characters for white space besides.
+WHITE_SPACE = frozenset(
+    "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+)
+
+
 def read_by_hand(line: str) -> tuple[str, ...] | None:
     """The combined format read character by character, as its definition says, with no regular expression."""
     fields, rest = [], line
     for kind in ("bare", "bare", "bare", "time", "quoted", "status", "bytes", "quoted", "quoted"):
         taken = {"time": take_bracketed, "quoted": take_quoted}.get(kind, take_bare)(rest)
-        if taken is None or (kind in ("status", "bytes") and not is_number(taken[0])):
+        if taken is None or (kind in ("status", "bytes") and not is_number(taken[0], kind)):
             return None
         fields.append(taken[0])
         rest = taken[1]
@@ -133,7 +139,8 @@ def read_by_hand(line: str) -> tuple[str, ...] | None:
 
 
 def take_bare(text: str):
-    end = next((place for place, character in enumerate(text) if character in ' "'), len(text))
+    ends = (place for place, character in enumerate(text) if character == '"' or character in WHITE_SPACE)
+    end = next(ends, len(text))
     return (text[:end], text[end:]) if end else None
 
 
@@ -152,9 +159,12 @@ def take_quoted(text: str):
     return None
 
 
-def is_number(text: str) -> bool:
-    digits = text.removeprefix("-") if text != "-" else "0"
-    return bool(digits) and set(digits) <= set(string.digits)
+def is_number(text: str, kind: str) -> bool:
+    """A status is three digits, a count of bytes any number of them; a count below zero is a number that is wrong."""
+    if text == "-":
+        return True
+    digits = text if kind == "status" or text.startswith("-0") else text.removeprefix("-")
+    return bool(digits) and set(digits) <= set(string.digits) and (kind == "bytes" or len(digits) == 3)
 
 
 plain = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\x00"), max_size=8)
