@@ -30,6 +30,10 @@ class StorageBusyError(TransientError):
     """A table or the ledger was changed by someone else at the same moment, too many times in a row."""
 
 
+class TableChangingError(StorageBusyError):
+    """A table moved on before each of many commits, so that none of them stands."""
+
+
 class FileUnfinishedError(TransientError):
     """A file in landing is still being written, or changed while it was read; it is left for a later run."""
 

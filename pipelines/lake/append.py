@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 import polars as pl
 import pyarrow.fs
@@ -17,9 +17,12 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Contract
-from pipelines.errors import StorageBusyError
+from pipelines.errors import StorageBusyError, TableChangingError
 from pipelines.lake.layout import DataFile, Lake, open_batch, read_log
 
+T = TypeVar("T")
+Conflicts = tuple[type[Exception], ...]
+MOVED_OR_PURGED: Conflicts = (CommitFailedError, FileNotFoundError)  # for attempts that read files someone may end
 ATTEMPTS = 20
 BATCH_VERSION = 1
 
@@ -54,17 +57,15 @@ def commit_parts(lake: Lake, contract: Contract, parts: Sequence[DataFile], batc
     StorageBusyError when a part is gone, or when the table changes again and again; nothing is then committed.
     """
     require_stored(lake, contract, parts)
-    for attempt in range(ATTEMPTS):
+
+    def commit_once() -> bool:
         table, version = open_batch(lake, contract, batch)
         if version:
             return False
-        try:
-            commit_actions(table, [add_action(part) for part in parts], batch)
-        except CommitFailedError:
-            time.sleep(0.05 * attempt)
-        else:
-            return True
-    raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run the step again")
+        commit_actions(table, [add_action(part) for part in parts], batch)
+        return True
+
+    return until_committed(commit_once, contract.name, hint="run the step again")
 
 
 def require_stored(lake: Lake, contract: Contract, parts: Sequence[DataFile]) -> None:
@@ -75,6 +76,21 @@ def require_stored(lake: Lake, contract: Contract, parts: Sequence[DataFile]) ->
         raise StorageBusyError(
             f"parts of {contract.name} were swept before they were committed", hint="run the step again"
         )
+
+
+def until_committed(
+    attempt: Callable[[], T], table: str, *, hint: str, conflicts: Conflicts = (CommitFailedError,)
+) -> T:
+    """What the first attempt that meets no conflict returns; each opens the table anew, and makes one commit at most.
+
+    conflicts: the errors by which an attempt tells that the table moved on. TableChangingError when every attempt did.
+    """
+    for number in range(ATTEMPTS):
+        try:
+            return attempt()
+        except conflicts:
+            time.sleep(0.05 * number)
+    raise TableChangingError(f"table {table} changed {ATTEMPTS} times in a row", hint=hint)
 
 
 def commit_actions(

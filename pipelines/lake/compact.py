@@ -6,7 +6,6 @@ gives way and reads again. A merge that claimed to change no data would let a la
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,18 +16,19 @@ from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from pipelines.contracts.model import Contract
-from pipelines.errors import DataQualityError, StorageBusyError
+from pipelines.errors import DataQualityError
 from pipelines.lake.append import (
-    ATTEMPTS,
+    MOVED_OR_PURGED,
     add_action,
     commit_actions,
     discard_parts,
     remove_action,
     require_stored,
+    until_committed,
     write_file,
 )
 from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, read_file, read_file_schema
-from pipelines.lake.rewrite import multiset_hash
+from pipelines.lake.rewrite import hash_stored
 
 COMPACTION = "compaction"
 
@@ -67,20 +67,18 @@ def compact_table(lake: Lake, contract: Contract, aim: Aim) -> Compaction:
     Repeating it changes nothing. StorageBusyError when the table changes again and again, DataQualityError when a
     merged file does not read back.
     """
-    merged = written = conflicts = 0
-    while conflicts < ATTEMPTS:
+
+    def merge_once() -> list[DataFile]:
         table, number = open_batch(lake, contract, COMPACTION)
-        try:
-            group = _find_group(lake, contract, table, aim)
-            if not group:
-                return Compaction(contract.name, merged, written)
+        group = _find_group(lake, contract, table, aim)
+        if group:
             _merge(lake, contract, table, group, number + 1)
-        except (CommitFailedError, FileNotFoundError):  # someone else ended one of the files, or even removed it
-            conflicts += 1
-            time.sleep(0.05 * conflicts)
-        else:
-            merged, written, conflicts = merged + len(group), written + 1, 0
-    raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run retain again")
+        return group
+
+    merged = written = 0
+    while group := until_committed(merge_once, contract.name, hint="run retain again", conflicts=MOVED_OR_PURGED):
+        merged, written = merged + len(group), written + 1
+    return Compaction(contract.name, merged, written)
 
 
 def _find_group(lake: Lake, contract: Contract, table: DeltaTable, aim: Aim) -> list[DataFile]:
@@ -129,8 +127,7 @@ def _merge(lake: Lake, contract: Contract, table: DeltaTable, group: Sequence[Da
 
 
 def _require_equal(lake: Lake, contract: Contract, new: DataFile, rows: pl.DataFrame) -> None:
-    stored = read_file(lake, contract.name, new.path)
-    if stored.schema != rows.schema or multiset_hash(stored) != multiset_hash(rows):
+    if hash_stored(lake, contract, new, rows) is None:
         raise DataQualityError(
             f"a merged file of {contract.name} does not read back equal",
             hint="nothing was committed; check the disk, then run retain again",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import date
 
-from deltalake.exceptions import CommitFailedError
-
 from pipelines.contracts.model import Contract
-from pipelines.errors import StorageBusyError
-from pipelines.lake.append import ATTEMPTS, commit_actions, remove_action
+from pipelines.lake.append import commit_actions, remove_action, until_committed
 from pipelines.lake.layout import DataFile, Lake, live_files, open_batch
 
 RETENTION = "retention"
@@ -27,18 +23,15 @@ class Expiry:
 
 def expire_rows(lake: Lake, contract: Contract, oldest: date) -> Expiry:
     """End every partition dated before oldest, in one commit; its files stay on disk until the table is purged."""
-    for attempt in range(ATTEMPTS):
+
+    def expire_once() -> Expiry:
         table, number = open_batch(lake, contract, RETENTION)
         old = [file for file in live_files(table) if _date_of(file, contract) < oldest.isoformat()]
-        if not old:
-            return Expiry(contract.name, 0, 0)
-        try:
+        if old:
             commit_actions(table, [remove_action(file) for file in old], RETENTION, number + 1)
-        except CommitFailedError:
-            time.sleep(0.05 * attempt)
-        else:
-            return Expiry(contract.name, len(old), sum(file.row_count for file in old))
-    raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run retain again")
+        return Expiry(contract.name, len(old), sum(file.row_count for file in old))
+
+    return until_committed(expire_once, contract.name, hint="run retain again")
 
 
 def _date_of(file: DataFile, contract: Contract) -> str:

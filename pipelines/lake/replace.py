@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import polars as pl
@@ -11,14 +10,13 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines.contracts.model import Contract
-from pipelines.errors import StorageBusyError
 from pipelines.lake.append import (
-    ATTEMPTS,
     add_action,
     commit_actions,
     discard_parts,
     remove_action,
     require_stored,
+    until_committed,
     write_file,
 )
 from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, open_table, read_file
@@ -34,7 +32,8 @@ def replace_rows(lake: Lake, contract: Contract, change: Callable[[pl.DataFrame]
     change: given a file's rows without its partition's columns, the rows that take their place. It is asked again when
     the table moved on, and must leave what it has changed as it is.
     """
-    for attempt in range(ATTEMPTS):
+
+    def replace_once() -> int:
         table, number = open_batch(lake, contract, batch)
         replaced = _write_changed(lake, contract, table, change)
         written = [new for _, new in replaced if new]
@@ -49,10 +48,10 @@ def replace_rows(lake: Lake, contract: Contract, change: Callable[[pl.DataFrame]
             commit_actions(table, actions, batch, number + 1)
         except CommitFailedError:
             discard_parts(lake, contract, written)
-            time.sleep(0.05 * attempt)
-        else:
-            return len(replaced)
-    raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run the step again")
+            raise
+        return len(replaced)
+
+    return until_committed(replace_once, contract.name, hint="run the step again")
 
 
 def empty_table(lake: Lake, contract: Contract, *, plan: str, announce: Callable[[Rewrite], None]) -> Rewrite | None:
@@ -60,7 +59,8 @@ def empty_table(lake: Lake, contract: Contract, *, plan: str, announce: Callable
 
     None when there is no row. The files stay on disk until the table is purged.
     """
-    for attempt in range(ATTEMPTS):
+
+    def empty_once() -> Rewrite | None:
         table, number = open_batch(lake, contract, plan)
         files = live_files(table)
         if not files:
@@ -69,13 +69,10 @@ def empty_table(lake: Lake, contract: Contract, *, plan: str, announce: Callable
         counts = ({EVERYBODY: rows}, {EVERYBODY: len(files)})
         rewrite = Rewrite(contract.name, number + 1, *counts, survivor_count=0, survivor_hash=NO_SURVIVORS)
         announce(rewrite)
-        try:
-            commit_actions(table, [remove_action(file) for file in files], plan, rewrite.number)
-        except CommitFailedError:
-            time.sleep(0.05 * attempt)
-        else:
-            return rewrite
-    raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run the deletion again")
+        commit_actions(table, [remove_action(file) for file in files], plan, rewrite.number)
+        return rewrite
+
+    return until_committed(empty_once, contract.name, hint="run the deletion again")
 
 
 def count_stored(lake: Lake, contract: Contract) -> tuple[int, int]:

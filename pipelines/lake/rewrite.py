@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from pipelines.contracts.model import Contract
-from pipelines.errors import DeletionIncompleteError, StorageBusyError
+from pipelines.errors import DeletionIncompleteError, TableChangingError
 from pipelines.lake.append import (
-    ATTEMPTS,
+    MOVED_OR_PURGED,
     add_action,
     commit_actions,
     discard_parts,
     remove_action,
     require_stored,
+    until_committed,
     write_file,
 )
 from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, open_table, read_file, read_log
@@ -68,23 +67,24 @@ def remove_subjects(
     attempt announces the same number again, and a later commit the next one. None when nobody is there to remove.
     """
     removal = _Removal(lake, contract, requests)
-    for attempt in range(ATTEMPTS):
+
+    def rewrite_once() -> Rewrite | None:
         table, version = open_batch(lake, contract, plan)
-        try:
-            touched = removal.locate(table)
-            written = removal.write_survivors(touched)
-            if not touched:
-                return None
-            require_stored(lake, contract, [new.file for new in written])
-            rewrite = _describe(contract, version + 1, touched, written)
-            announce(rewrite)
-            commit_actions(table, _list_actions(touched, written), plan, rewrite.number)
-        except (CommitFailedError, FileNotFoundError):  # a file may have been merged, and its old place purged
-            time.sleep(0.05 * attempt)
-        else:
-            return rewrite
-    removal.write_survivors(())
-    raise StorageBusyError(f"table {contract.name} changed {ATTEMPTS} times in a row", hint="run the deletion again")
+        touched = removal.locate(table)
+        written = removal.write_survivors(touched)
+        if not touched:
+            return None
+        require_stored(lake, contract, [new.file for new in written])
+        rewrite = _describe(contract, version + 1, touched, written)
+        announce(rewrite)
+        commit_actions(table, _list_actions(touched, written), plan, rewrite.number)
+        return rewrite
+
+    try:
+        return until_committed(rewrite_once, contract.name, hint="run the deletion again", conflicts=MOVED_OR_PURGED)
+    except TableChangingError:  # after any other error a commit may stand, and hold the survivors' files
+        removal.write_survivors(())
+        raise
 
 
 def count_rows(touched: Sequence[TouchedFile]) -> dict[str, int]:
@@ -98,6 +98,12 @@ def count_rows(touched: Sequence[TouchedFile]) -> dict[str, int]:
 def multiset_hash(rows: pl.DataFrame) -> int:
     """A number that is equal for equal rows in any order (sum of row hashes modulo 2**64); stable within a version."""
     return int(rows.hash_rows(seed=1).sum() or 0)
+
+
+def hash_stored(lake: Lake, contract: Contract, file: DataFile, rows: pl.DataFrame) -> int | None:
+    """The multiset hash of the rows that a file was written with; None when another schema or other rows read back."""
+    expected, stored = multiset_hash(rows), read_file(lake, contract.name, file.path)
+    return expected if stored.schema == rows.schema and multiset_hash(stored) == expected else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +155,15 @@ class _Removal:
 
 def _write_checked(lake: Lake, contract: Contract, old: DataFile, kept: pl.DataFrame) -> _Survivors:
     """Write survivors and read them back: same schema, same multiset of rows, or the deletion stops."""
-    new, expected = write_file(lake, contract.name, old.partition, kept), multiset_hash(kept)
-    stored = read_file(lake, contract.name, new.path)
-    if stored.schema != kept.schema or multiset_hash(stored) != expected:
+    new = write_file(lake, contract.name, old.partition, kept)
+    stored_hash = hash_stored(lake, contract, new, kept)
+    if stored_hash is None:
         discard_parts(lake, contract, [new])
         raise DeletionIncompleteError(
             f"a rewritten file of {contract.name} does not read back equal",
             hint="nothing was committed; check the disk and run the deletion again",
         )
-    return _Survivors(new, expected)
+    return _Survivors(new, stored_hash)
 
 
 def _list_actions(touched: Sequence[TouchedFile], written: Sequence[_Survivors]) -> list[AddAction | RemoveAction]:
