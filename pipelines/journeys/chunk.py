@@ -16,8 +16,8 @@ from anonymization.distinct import Rows
 from pipelines.contracts.derive import find_event_column, lake_tables_of
 from pipelines.contracts.formats import get_format
 from pipelines.contracts.model import Contract
+from pipelines.control.day_keys import open_quarantine_key
 from pipelines.control.deliveries import LineCounts
-from pipelines.control.quarantine_keys import open_quarantine_key
 from pipelines.control.subjects import Suppression, read_suppression, store_account_facts
 from pipelines.deletion.request import accept_requests
 from pipelines.ingestion.enrich import Batch, build_rows, pseudonymise_accounts, read_vocabulary, suppress_lines

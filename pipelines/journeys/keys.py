@@ -11,9 +11,17 @@ from pathlib import Path
 import polars as pl
 
 from anonymization.errors import NoSuchKeyError
-from anonymization.keyring import DAILY_PURPOSE, PURPOSES, QUARANTINE_PURPOSE, Key, Keyring, new_keyring
+from anonymization.keyring import PURPOSES, Key, Keyring, new_keyring
 from pipelines.contracts.derive import lake_tables_of, treatments
 from pipelines.contracts.model import Catalogue, load_catalogue
+from pipelines.control.day_keys import (
+    DAY_PURPOSES,
+    KEPT_DAYS,
+    destroy_expired_keys,
+    destroy_overdue_keys,
+    find_day_keys,
+    open_visitor_keys,
+)
 from pipelines.control.keyring_file import (
     change_keyring,
     lock_keys,
@@ -24,8 +32,6 @@ from pipelines.control.keyring_file import (
     write_secret,
 )
 from pipelines.control.keyring_source import find_keyring_file, is_kept_in_file, open_keyring
-from pipelines.control.quarantine_keys import destroy_expired_keys, find_quarantine_keys
-from pipelines.control.visitor_keys import KEPT_DAYS, destroy_overdue_keys, find_visitor_keys, open_visitor_keys
 from pipelines.errors import ConfigurationError, MissingKeyError
 from pipelines.journeys.house import House
 from pipelines.lake.layout import open_lake, read_files
@@ -34,7 +40,6 @@ from pipelines.settings import Settings
 
 # Tombstones and sealed requests are stored under these and are not made anew, so their keys stay.
 UNROTATED = ("membership", "sealing")
-FILES_OF_DAYS = {DAILY_PURPOSE: find_visitor_keys, QUARANTINE_PURPOSE: find_quarantine_keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,8 @@ def destroy_key(settings: Settings, key_id: str) -> DestroyedKey:
     The current key of a purpose is refused.
     """
     destroyed = DestroyedKey(key_id, _count_rows(settings, key_id))
-    path = FILES_OF_DAYS.get(key_id.rpartition("-")[0], find_keyring_file)(settings)
+    purpose = key_id.rpartition("-")[0]
+    path = find_day_keys(settings, purpose) if purpose in DAY_PURPOSES else find_keyring_file(settings)
     try:
         change_keyring(path, lambda found: _remove_key(found, key_id), datetime.now(UTC))
     except NoSuchKeyError:
@@ -106,7 +112,7 @@ def destroy_key(settings: Settings, key_id: str) -> DestroyedKey:
 
 
 def _remove_key(keyring: Keyring, key_id: str) -> Keyring:
-    purposes = {key.purpose for key in keyring.keys} - FILES_OF_DAYS.keys()
+    purposes = {key.purpose for key in keyring.keys}.difference(DAY_PURPOSES)
     if any(keyring.current(purpose).id == key_id for purpose in purposes):
         raise ConfigurationError(f"{key_id} is in use", hint="rotate its purpose first")
     return keyring.without(key_id)

@@ -14,8 +14,8 @@ import polars as pl
 
 from anonymization.keyring import Key
 from pipelines.control.contents import take_turn
+from pipelines.control.day_keys import read_quarantine_keys
 from pipelines.control.deliveries import Delivery, LineCounts, record_delivery
-from pipelines.control.quarantine_keys import read_quarantine_keys
 from pipelines.errors import DataQualityError, StorageBusyError
 from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.parse import ParsedLines

@@ -14,9 +14,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from anonymization.operators import pseudonym_of
+from pipelines.control.day_keys import open_visitor_keys
 from pipelines.control.deliveries import LineCounts, file_accounts, held_files
 from pipelines.control.subjects import Tombstone, raise_tombstones
-from pipelines.control.visitor_keys import open_visitor_keys
 from pipelines.errors import ConfigurationError, StorageBusyError
 from pipelines.journeys import chunk
 from pipelines.journeys import ingest as journey

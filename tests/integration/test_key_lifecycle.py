@@ -12,10 +12,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from anonymization.keyring import dump_keyring, name_day_key
+from anonymization.keyring import DAILY_PURPOSE, dump_keyring, name_day_key
+from pipelines.control.day_keys import destroy_overdue_keys, find_day_keys, open_visitor_keys
 from pipelines.control.keyring_file import read_keyring
 from pipelines.control.keyring_source import open_keyring
-from pipelines.control.visitor_keys import destroy_overdue_keys, find_visitor_keys, open_visitor_keys
 from pipelines.errors import ConfigurationError, MissingKeyError, TokumeiError
 from pipelines.journeys.house import House, open_house
 from pipelines.journeys.ingest import find_files, ingest
@@ -150,7 +150,7 @@ def test_rotations_by_several_processes_at_once_lose_no_key(settings: Settings):
 def test_several_processes_tell_a_day_s_visitors_apart_by_one_key(settings: Settings):
     code = """
 from datetime import datetime
-from pipelines.control.visitor_keys import open_visitor_keys
+from pipelines.control.day_keys import open_visitor_keys
 now = datetime.fromisoformat("2026-11-22T09:00:00+09:00")
 keys = open_visitor_keys(settings, [now.date()], now)
 print({day.isoformat(): key.derive("same").hex() for day, key in keys.items()})
@@ -173,7 +173,7 @@ def test_visitor_keys_are_made_for_days_from_three_ago_to_tomorrow_only(settings
 
 def test_no_visitor_key_is_made_before_it_is_needed(settings: Settings):
     assert open_visitor_keys(settings, [], NOW) == {}
-    assert not find_visitor_keys(settings).exists()
+    assert not find_day_keys(settings, DAILY_PURPOSE).exists()
     assert destroy_overdue_keys(settings, NOW) == ()
 
 
@@ -193,7 +193,7 @@ def test_opening_keys_destroys_the_overdue_ones_too(settings: Settings):
     later = NOW + timedelta(days=4)
     open_visitor_keys(settings, [later.date()], later)
 
-    assert [key.id for key in read_keyring(find_visitor_keys(settings)).keys] == ["visitor-20261126"]
+    assert [key.id for key in read_keyring(find_day_keys(settings, DAILY_PURPOSE)).keys] == ["visitor-20261126"]
 
 
 def test_a_day_s_key_can_be_destroyed_by_hand(settings: Settings):
@@ -361,7 +361,7 @@ def test_only_passing_visitors_of_days_gone_by_are_nobody(ingested: House):
 
 
 def test_visitor_keys_live_for_just_the_days_that_had_lines(ingested: House):
-    keys = read_keyring(find_visitor_keys(ingested.settings)).keys
+    keys = read_keyring(find_day_keys(ingested.settings, DAILY_PURPOSE)).keys
     days = read_views(ingested).filter(pl.col("event_date") >= ingested.now().date() - timedelta(days=3))["event_date"]
 
     assert [key.id for key in keys] == [name_day_key(day) for day in sorted(set(days))]
@@ -376,7 +376,7 @@ def test_campaigns_come_from_urls_and_nothing_else_does(ingested: House):
 
 
 def test_no_byte_of_the_home_outside_keys_holds_a_secret(ingested: House):
-    held = [ingested.settings.keyring_file, find_visitor_keys(ingested.settings)]
+    held = [ingested.settings.keyring_file, find_day_keys(ingested.settings, DAILY_PURPOSE)]
     secrets = [key.secret for path in held for key in read_keyring(path).keys]
     outside = [path for path in ingested.settings.home.rglob("*") if path.is_file() and path.parent != held[0].parent]
     content = b"".join(path.read_bytes() for path in outside)

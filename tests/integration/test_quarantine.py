@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 
 from anonymization.errors import AnonymizationError
-from anonymization.keyring import unseal
+from anonymization.keyring import QUARANTINE_PURPOSE, unseal
 from anonymization.operators import pseudonym_of
 from pipelines.contracts.model import load_catalogue
+from pipelines.control.day_keys import find_day_keys, read_quarantine_keys
 from pipelines.control.deliveries import LineCounts, file_accounts
 from pipelines.control.keyring_file import read_history, read_keyring
-from pipelines.control.quarantine_keys import find_quarantine_keys, read_quarantine_keys
 from pipelines.control.subjects import Tombstone, raise_tombstones
 from pipelines.errors import GateFailedError
 from pipelines.ingestion.quarantine import open_lines
@@ -112,7 +112,7 @@ def test_without_being_asked_nothing_of_a_line_is_kept(house, tmp_path):
     deliver(plain, "a.jsonl", *(visit(number % 60) for number in range(40)), MIXED[3])
     assert read(plain, "rejected_lines").height == 1
     assert not (plain.settings.home / "lake" / "quarantined_lines").exists()
-    assert not find_quarantine_keys(plain.settings).exists()
+    assert not find_day_keys(plain.settings, QUARANTINE_PURPOSE).exists()
 
 
 def test_rejected_line_is_kept_under_seal_and_shows_nothing(house):
@@ -195,7 +195,7 @@ def test_sealed_line_opens_in_no_other_place(house, mended):
 
 def test_expired_lines_lose_their_key_and_then_their_rows(house, mended, monkeypatch):
     deliver(house, "a.jsonl", *MIXED)
-    (key,) = read_keyring(find_quarantine_keys(house.settings)).keys
+    (key,) = read_keyring(find_day_keys(house.settings, QUARANTINE_PURPOSE)).keys
     moment = house.now()
     monkeypatch.setattr(House, "now", lambda _: moment + timedelta(days=DAYS))
     retain(house)
@@ -204,7 +204,7 @@ def test_expired_lines_lose_their_key_and_then_their_rows(house, mended, monkeyp
     assert replay_rejected(mended) == (), "expired lines are not opened, even before they are removed"
     retain(house)
     assert read(house, "quarantined_lines").height == 0
-    assert read_keyring(find_quarantine_keys(house.settings)).retired == (key.id,)
+    assert read_keyring(find_day_keys(house.settings, QUARANTINE_PURPOSE)).retired == (key.id,)
     assert ("destroyed", key.id) in [
         (entry["action"], entry["key_id"]) for entry in read_history(house.settings.keyring_file.parent)
     ]
@@ -212,6 +212,6 @@ def test_expired_lines_lose_their_key_and_then_their_rows(house, mended, monkeyp
 
 def test_key_of_a_day_can_be_destroyed_by_hand(house, mended):
     deliver(house, "a.jsonl", *MIXED)
-    (key,) = read_keyring(find_quarantine_keys(house.settings)).keys
+    (key,) = read_keyring(find_day_keys(house.settings, QUARANTINE_PURPOSE)).keys
     assert destroy_key(house.settings, key.id).row_counts == {"quarantined_lines": 3}
     assert replay_rejected(mended) == ()

@@ -13,10 +13,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from anonymization.keyring import DAILY_PURPOSE
 from pipelines.cli import app
 from pipelines.contracts.derive import polars_schema
+from pipelines.control.day_keys import find_day_keys, open_visitor_keys
 from pipelines.control.holds import list_holds, release_hold
-from pipelines.control.visitor_keys import find_visitor_keys, open_visitor_keys
 from pipelines.errors import ConfigurationError
 from pipelines.journeys.delete import accept_landed
 from pipelines.journeys.house import House, open_house
@@ -177,7 +178,7 @@ def fill(house: House) -> None:
 def describe(house: House) -> tuple[object, ...]:
     rows = [multiset_hash(pl.read_parquet(sorted(live_on_disk(house, table)))) for table in TABLES]
     live = [len(live_on_disk(house, table)) for table in TABLES]
-    return rows, live, find_visitor_keys(house.settings).read_text().count("secret")
+    return rows, live, find_day_keys(house.settings, DAILY_PURPOSE).read_text().count("secret")
 
 
 @pytest.fixture(scope="module")
