@@ -17,14 +17,13 @@ from pipelines.errors import DataQualityError
 from pipelines.ingestion.landing import LandedPath
 
 LINE_END = b"\n"
-GZIP_MAGIC = re.compile(rb"\x1f\x8b")
-ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)  # a frame, or one to skip
 MAGIC_BYTES = 4
 PIECE_BYTES = 4096  # what an error takes away with it
 ZSTD_CUT_OFF = "Truncated"  # in the words of pyarrow, which has no other way to tell
 BLOCK_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 32 * 1024 * 1024
 LONGEST_LINE_BYTES = 32 * 1024 * 1024
+Read = Callable[[int], bytes]  # the next bytes, at most so many; empty at the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Chunk:
 
 def is_compressed(head: bytes) -> bool:
     """Whether a file that begins like this is read as gzip or zstd."""
-    return bool(GZIP_MAGIC.match(head) or ZSTD_MAGIC.match(head))
+    return any(magic.match(head) for magic, _ in DECOMPRESSORS)
 
 
 class Decompressed:
@@ -115,14 +114,17 @@ def find_line_end(data: bytes | bytearray) -> int:
     return data.rfind(LINE_END) + 1
 
 
-def _choose_reader(raw: io.BufferedReader) -> Callable[[int], bytes]:
-    """Reads the next bytes, at most so many; several gzip members or zstd frames in a row are one content."""
+def _choose_reader(raw: io.BufferedReader) -> Read:
+    """How the content is read; several gzip members or zstd frames in a row are one content."""
     head = raw.peek(MAGIC_BYTES)
-    if GZIP_MAGIC.match(head):
-        return gzip.GzipFile(fileobj=raw).read1
-    if ZSTD_MAGIC.match(head):
-        return Frames(raw).read
-    return raw.read1
+    return next((open_reader(raw) for magic, open_reader in DECOMPRESSORS if magic.match(head)), raw.read1)
+
+
+# By the bytes that a file begins with. A zstd frame may also be one to skip.
+DECOMPRESSORS: tuple[tuple[re.Pattern[bytes], Callable[[io.BufferedReader], Read]], ...] = (
+    (re.compile(rb"\x1f\x8b"), lambda raw: gzip.GzipFile(fileobj=raw).read1),
+    (re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18", re.DOTALL), lambda raw: Frames(raw).read),
+)
 
 
 def read_chunks(
