@@ -12,7 +12,6 @@ import polars as pl
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.formats import FIRST_LINE, Format
 from pipelines.contracts.model import Contract
-from pipelines.errors import DataQualityError
 from pipelines.ingestion.client_address import resolve_clients
 from pipelines.ingestion.delimited import Table, read_delimited
 from pipelines.ingestion.headers import Header, follow_header
@@ -21,7 +20,7 @@ from pipelines.ingestion.lines import cut_line, split_lines
 from pipelines.ingestion.readers import CHUNK_BYTES, Chunk, find_line_end, read_chunks
 from pipelines.ingestion.records import find_record_end
 from pipelines.ingestion.reject import Reason, describe_rejects
-from pipelines.ingestion.sources import SourceFile
+from pipelines.ingestion.sources import SourceFile, require_format
 from pipelines.ingestion.text_line import read_text_lines
 
 # Outside of these the clock that wrote the line was wrong; its date would become a partition that never expires.
@@ -48,10 +47,9 @@ def parse_file(
     file: SourceFile, contract: Contract, timezone: str, chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[ParsedLines]:
     """Every record of a file, parsed chunk by chunk; rows still hold identifiers and must not be stored."""
-    if file.format is None:
-        raise DataQualityError(f"{file.source}: no format of its contract reads this file", hint="rename the file")
-    for chunk, header in read_headed_chunks(file, file.format, chunk_bytes):
-        yield parse_chunk(chunk, file.format, contract, timezone, header)
+    declared = require_format(file)
+    for chunk, header in read_headed_chunks(file, declared, chunk_bytes):
+        yield parse_chunk(chunk, declared, contract, timezone, header)
 
 
 def read_headed_chunks(

@@ -6,22 +6,10 @@ from datetime import date
 
 import polars as pl
 
-from pipelines.contracts.formats import Format
 from pipelines.contracts.model import Contract
 from pipelines.control.deliveries import LineCounts
 from pipelines.errors import DataQualityError, ReconciliationError, RejectRateExceededError
 from pipelines.ingestion.enrich import Batch
-from pipelines.ingestion.sources import SourceFile
-
-
-def require_format(file: SourceFile) -> Format:
-    """How a file is written; a name that tells no format raises DataQualityError, which holds it in landing."""
-    if file.format is None:
-        raise DataQualityError(
-            f"{file.source}: the file's name is not one that its contract reads",
-            hint="rename it, or declare such names among the formats of the source's contract",
-        )
-    return file.format
 
 
 def check_counts(

@@ -9,12 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from pipelines.contracts.formats import Format, find_format
 from pipelines.contracts.model import Catalogue, Contract
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, DataQualityError
 from pipelines.ingestion.file_names import FileNames
 from pipelines.ingestion.landing import LandedPath, StoredObject, list_files
 
 FILE_ID_DIGITS = 16
-UNKNOWN_FORMAT = None
 WILDCARDS = frozenset("*?[")
 
 
@@ -50,6 +49,16 @@ def find_source_files(
 def describe_file(path: LandedPath, place: str, contract: Contract, names: FileNames) -> SourceFile:
     """How a file is read, as the source's contract says of its name."""
     return SourceFile(contract.name, names.show(place), path, find_format(contract, place), place)
+
+
+def require_format(file: SourceFile) -> Format:
+    """How a file is written; a name that tells no format raises DataQualityError, which holds it in landing."""
+    if file.format is None:
+        raise DataQualityError(
+            f"{file.source}: the file's name is not one that its contract reads",
+            hint="rename it, or declare such names among the formats of the source's contract",
+        )
+    return file.format
 
 
 def locate_place(named: str, landing: LandedPath, uri: str, catalogue: Catalogue) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.errors import ConfigurationError, DeletionIncompleteError, MissingKeyError
 from pipelines.ingestion.enrich import suppress_lines
 from pipelines.ingestion.parse import parse_file
-from pipelines.ingestion.sources import UNKNOWN_FORMAT, SourceFile
+from pipelines.ingestion.sources import SourceFile
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files
 from pipelines.lake.layout import table_dates
@@ -150,7 +150,7 @@ def _require_absent_from_landing(house: House, subjects: Sequence[Subject]) -> i
     until = read_suppression(house.ledger).devices.filter(pl.col("device").is_in(devices))
     files = find_files(house, SOURCES)
     for file in files:
-        if file.format != UNKNOWN_FORMAT and _holds_lines_of(house, file, left, until):
+        if file.format is not None and _holds_lines_of(house, file, left, until):
             raise DeletionIncompleteError(
                 f"a file of {file.source} that waits in landing holds lines of a deleted member",
                 hint="`tokumei ingest`, or for requests `tokumei delete plan`, leaves them out; then run again",

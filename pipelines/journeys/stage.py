@@ -12,9 +12,9 @@ from pipelines.errors import DataQualityError, TokumeiError
 from pipelines.ingestion.content import Content
 from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.parse import ParsedLines, read_headed_chunks
-from pipelines.ingestion.reconcile import check_counts, require_format
+from pipelines.ingestion.reconcile import check_counts
 from pipelines.ingestion.repeats import open_event_ids
-from pipelines.ingestion.sources import FILE_ID_DIGITS, SourceFile
+from pipelines.ingestion.sources import FILE_ID_DIGITS, SourceFile, require_format
 from pipelines.journeys.chunk import (
     LEDGER_SINKS,
     Bench,

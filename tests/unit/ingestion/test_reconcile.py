@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -15,9 +14,8 @@ from pipelines.control.deliveries import LineCounts
 from pipelines.errors import DataQualityError, ReconciliationError, RejectRateExceededError
 from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.readers import Chunk
-from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines, require_format
+from pipelines.ingestion.reconcile import check_counts, describe_rejected_lines
 from pipelines.ingestion.reject import Reason, describe_rejects
-from pipelines.ingestion.sources import UNKNOWN_FORMAT, SourceFile
 from pipelines.settings import REPOSITORY
 
 CATALOGUE = load_catalogue(REPOSITORY / "data_contracts")
@@ -58,11 +56,6 @@ def test_line_at_which_a_file_is_cut_off_tells_nothing_against_the_others():
 
 def test_nothing_read_is_no_failure():
     check_counts(LineCounts(), ACCESS)
-
-
-def test_file_of_unknown_format_is_held():
-    with pytest.raises(DataQualityError, match="name is not one that its contract reads"):
-        require_format(SourceFile("access", "x.csv", Path("x.csv"), UNKNOWN_FORMAT))
 
 
 def test_rejected_line_keeps_position_but_not_address():

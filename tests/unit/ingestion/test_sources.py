@@ -1,12 +1,14 @@
 """Which files wait in landing, and by what each is known."""
 
+from pathlib import Path
+
 import pytest
 
 from anonymization.keyring import Key
 from pipelines.contracts.model import load_catalogue
-from pipelines.errors import ConfigurationError
+from pipelines.errors import ConfigurationError, DataQualityError
 from pipelines.ingestion.file_names import read_file_names
-from pipelines.ingestion.sources import UNKNOWN_FORMAT, find_source_files, locate_place, match_place
+from pipelines.ingestion.sources import SourceFile, find_source_files, locate_place, match_place, require_format
 from pipelines.settings import REPOSITORY
 
 CATALOGUE = load_catalogue(REPOSITORY / "data_contracts")
@@ -36,7 +38,12 @@ def test_files_are_found_in_the_order_of_sources_and_then_of_names(landing):
 def test_suffix_that_the_contract_does_not_read_has_no_format(landing, name):
     (landing / "access" / name).touch()
     found = {file.name: file.format for file in find_source_files(landing, CATALOGUE, ("access",), NAMES)}
-    assert found[name] is UNKNOWN_FORMAT
+    assert found[name] is None
+
+
+def test_file_of_unknown_format_is_held():
+    with pytest.raises(DataQualityError, match="name is not one that its contract reads"):
+        require_format(SourceFile("access", "x.csv", Path("x.csv"), None))
 
 
 @pytest.mark.parametrize("name", [".a.log", "a.log.tmp", "a.log.PART", "a.log.partial", "a.filepart", ".~tmp~/a.log"])
