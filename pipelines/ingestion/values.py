@@ -127,10 +127,10 @@ def find_limit_defects(values: pl.Series, column: Column) -> Iterator[Defect]:
 
 def name_reasons(defects: Sequence[Defect], height: int) -> pl.Series:
     """The reason of each row's first defect, null where there is none."""
-    met = [(defect, reason) for defect, reason in defects if defect.any()]
-    if not met:
-        return pl.repeat(None, height, dtype=pl.String, eager=True)
-    return pl.select(pl.coalesce(pl.when(defect).then(pl.lit(reason.value)) for defect, reason in met)).to_series()
+    reasons = pl.repeat(None, height, dtype=pl.String, eager=True)
+    for defect, reason in reversed(defects):
+        reasons.scatter(defect.arg_true(), reason.value)
+    return reasons
 
 
 def find_printable(texts: pl.Series) -> pl.Series:
@@ -157,4 +157,6 @@ def _split_distinct_requests(requests: pl.Series) -> pl.DataFrame:
     if usual.all():
         return frame
     exact = requests.str.extract_groups(REQUEST_LINE).struct.unnest().rename({"1": "method", "2": "url"})
-    return frame.select(pl.when(usual).then(pl.col(name)).otherwise(exact[name]).alias(name) for name in REQUEST_COLUMNS)
+    return frame.select(
+        pl.when(usual).then(pl.col(name)).otherwise(exact[name]).alias(name) for name in REQUEST_COLUMNS
+    )
