@@ -39,7 +39,7 @@ def read_moments(texts: pl.Series, written: str | None, timezone: str | None) ->
         return distinct.map_distinct(texts, _read_clf)["moment"]
     moments = pl.repeat(None, len(texts), dtype=MOMENTS, eager=True)
     if written in (None, "iso8601"):
-        moments = _keep_form(texts, ISO_FORM).str.to_datetime(ISO_8601, time_unit="us", strict=False)
+        moments = distinct.map_distinct(texts, _read_iso)["moment"]
     if moments.null_count() == texts.null_count():
         return moments
     rest = pl.select(pl.when(moments.is_null()).then(texts)).to_series()
@@ -57,6 +57,11 @@ def map_distinct(texts: pl.Series, function: Callable[[str], object], kind: pl.D
 def _keep_form(texts: pl.Series, form: str) -> pl.Series:
     """The texts that have a form, null for the others."""
     return pl.select(pl.when(texts.str.contains(form)).then(texts)).to_series()
+
+
+def _read_iso(texts: pl.Series) -> pl.DataFrame:
+    """Column moment of distinct texts, null for those that are left to `_read_moment`."""
+    return pl.DataFrame({"moment": _keep_form(texts, ISO_FORM).str.to_datetime(ISO_8601, time_unit="us", strict=False)})
 
 
 def _read_clf(texts: pl.Series) -> pl.DataFrame:
