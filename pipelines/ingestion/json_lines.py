@@ -70,16 +70,16 @@ def _find_values(texts: pl.Series, declared: Format) -> Found:
 
 def _read_objects(texts: pl.Series) -> tuple[list[Object], list[Reason | None]]:
     """The object of each line, an empty one where the line holds none, and then the reason."""
-    read = [_read_object(text) for text in texts.to_list()]
-    return [found for found, _ in read], [reason for _, reason in read]
-
-
-def _read_object(text: str) -> tuple[Object, Reason | None]:
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return NOTHING, Reason.MALFORMED_JSON
-    return (found, None) if isinstance(found, dict) else (NOTHING, Reason.NOT_AN_OBJECT)
+    objects, reasons = list[Object](), list[Reason | None]()
+    for text in texts.to_list():
+        try:
+            found, reason = orjson.loads(text), None
+        except orjson.JSONDecodeError:
+            found, reason = NOTHING, Reason.MALFORMED_JSON
+        is_object = isinstance(found, dict)
+        objects.append(found if is_object else NOTHING)
+        reasons.append(reason if is_object else Reason.NOT_AN_OBJECT)
+    return objects, reasons
 
 
 def _count_undeclared(objects: Sequence[Object], keys: set[str], declared: set[str]) -> list[int]:
