@@ -1,4 +1,4 @@
-"""From members to what was theirs alone: devices that nobody who stays has used go whole, all others only in their rows.
+"""From members to what was theirs alone: devices that nobody who stays has used go whole, others in their rows only.
 
 Each key's pseudonyms are judged by themselves, for nothing that is stored joins those of one key to those of another.
 """
@@ -15,7 +15,6 @@ from pipelines.deletion.request import Subject
 
 LINK_COLUMNS = ("purpose", "user_pseudonym", "device_pseudonym")
 MEMBER, DEVICE = ["purpose", "user_pseudonym"], ["purpose", "device_pseudonym"]
-KNOWN = pl.Schema({"person": pl.Int64, "purpose": pl.String, "user_pseudonym": pl.Binary})
 COUNTED_PURPOSE = "membership"  # its key never rotates, so that a device has one pseudonym under it
 
 Pseudonyms = Mapping[str, tuple[bytes, ...]]  # by purpose
@@ -25,8 +24,8 @@ Pseudonyms = Mapping[str, tuple[bytes, ...]]  # by purpose
 class Closure:
     """A subject with the devices that go with them, and how many of those that they used were decided how.
 
-    own: nobody else used it. joint: others did, and all of them leave. Of these every row goes. shared: somebody who stays
-    used it, so that only the subject's rows go. other_request_count: further requests of the same person in this plan.
+    own: nobody else used it. joint: others did, and all of them leave. Of these every row goes. shared: somebody who
+    stays used it, so that only the subject's rows go. other_request_count: further requests of this person in the plan.
     """
 
     subject: Subject
@@ -42,19 +41,23 @@ def close_identities(
     """Follow identity_links (LINK_COLUMNS) from the members of one plan to their devices, until nothing is added.
 
     subjects: by request id. Requests that have a pseudonym in common are one person's, and each gets what any of them
-    knows. leaving: subjects whose deletion is under way already, and who keep nobody's device from going whole.
+    knows. Devices that a subject came with count as used, though the links to them may be gone; they are judged anew.
+    leaving: subjects whose deletion is under way already, and who keep nobody's device from going whole.
     """
     everybody = [*subjects.values(), *leaving]
     people = _find_people(everybody)
     known = _list_known(everybody, people)
-    decided = _decide_devices(known, links)
+    used = links.select(LINK_COLUMNS).join(known, on=MEMBER, how="left").select("person", *DEVICE)
+    decided = _decide_devices(pl.concat([used, _list_used(everybody, people)]).unique())
     users = _gather_pseudonyms(known, "user_pseudonym")
     devices = _gather_pseudonyms(decided.filter(pl.col("decision") != "shared"), "device_pseudonym")
     decisions, requests = _count_decisions(decided), Counter(people[: len(subjects)])
     return {
         request_id: Closure(
             replace(subject, users=_add_users(subject.users, users.get(person, {})), devices=devices.get(person, {})),
-            *(decisions[person, decision] for decision in ("own", "joint", "shared")),
+            own_device_count=decisions[person, "own"],
+            joint_device_count=decisions[person, "joint"],
+            shared_device_count=decisions[person, "shared"],
             other_request_count=requests[person] - 1,
         )
         for (request_id, subject), person in zip(subjects.items(), people, strict=False)
@@ -67,8 +70,9 @@ def gather_links(read: Callable[[], Iterable[pl.DataFrame]], subjects: Iterable[
     read: gives the frames of identity_links (LINK_COLUMNS), and is called twice, so that memory holds one at a time.
     """
     everybody = list(subjects)
-    known = _list_known(everybody, range(len(everybody)))
-    used = _gather(read(), known, MEMBER).select(DEVICE).unique()
+    numbers = range(len(everybody))
+    linked = _gather(read(), _list_known(everybody, numbers), MEMBER)
+    used = pl.concat([linked.select(DEVICE), _list_used(everybody, numbers).select(DEVICE)]).unique()
     return _gather(read(), used, DEVICE)
 
 
@@ -96,35 +100,42 @@ def _find_people(subjects: Sequence[Subject]) -> list[int]:
     return [find(number) for number in people]
 
 
-def _list_known(subjects: Iterable[Subject], people: Iterable[int]) -> pl.DataFrame:
+def _list_known(subjects: Sequence[Subject], people: Sequence[int]) -> pl.DataFrame:
+    return _list_pseudonyms("user_pseudonym", [subject.users for subject in subjects], people)
+
+
+def _list_used(subjects: Sequence[Subject], people: Sequence[int]) -> pl.DataFrame:
+    return _list_pseudonyms("device_pseudonym", [subject.devices for subject in subjects], people)
+
+
+def _list_pseudonyms(column: str, pseudonyms: Iterable[Pseudonyms], people: Iterable[int]) -> pl.DataFrame:
+    """Columns person, purpose, and the one that is named, each row once."""
     rows = [
         (person, purpose, value)
-        for subject, person in zip(subjects, people, strict=True)
-        for purpose, values in subject.users.items()
+        for by_purpose, person in zip(pseudonyms, people, strict=True)
+        for purpose, values in by_purpose.items()
         for value in values
     ]
-    return pl.DataFrame(rows, schema=KNOWN, orient="row").unique()
+    schema = {"person": pl.Int64, "purpose": pl.String, column: pl.Binary}
+    return pl.DataFrame(rows, schema=schema, orient="row").unique()
 
 
-def _decide_devices(known: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
-    """Columns person, purpose, device_pseudonym, decision: one row for each device that a person used."""
-    used = links.select(LINK_COLUMNS).unique().join(known, on=MEMBER, how="left")
-    people = pl.col("person").drop_nulls().unique()
-    return (
-        used.group_by(DEVICE)
-        .agg(person=people, user_count=people.len(), somebody_stays=pl.col("person").is_null().any())
-        .filter(pl.col("user_count") > 0)
-        .explode("person")
-        .select(
-            "person",
-            *DEVICE,
-            decision=pl.when("somebody_stays")
-            .then(pl.lit("shared"))
-            .when(pl.col("user_count") > 1)
-            .then(pl.lit("joint"))
-            .otherwise(pl.lit("own")),
-        )
+def _decide_devices(used: pl.DataFrame) -> pl.DataFrame:
+    """Columns person, purpose, device_pseudonym, decision: one row for each device that a person used.
+
+    used: columns person, purpose, device_pseudonym, each row once; a null person stays.
+    """
+    decision = (
+        pl.when("somebody_stays")
+        .then(pl.lit("shared"))
+        .when(pl.col("leaver_count") > 1)
+        .then(pl.lit("joint"))
+        .otherwise(pl.lit("own"))
     )
+    devices = used.group_by(DEVICE).agg(
+        leaver_count=pl.col("person").count(), somebody_stays=pl.col("person").has_nulls()
+    )
+    return used.drop_nulls("person").join(devices, on=DEVICE).select("person", *DEVICE, decision=decision)
 
 
 def _gather_pseudonyms(rows: pl.DataFrame, column: str) -> dict[int, Pseudonyms]:

@@ -61,6 +61,15 @@ class DataFile:
     partition: Mapping[str, str | None] = field(hash=False)
 
 
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """How much a table holds at one version."""
+
+    version: int
+    row_count: int
+    file_count: int
+
+
 def open_lake(uri: str, storage_options: Mapping[str, str] | None = None) -> Lake:
     """The lake at a URI; a local one may be given as a path, relative or not, or as file://."""
     if uri.startswith("file://"):
@@ -160,6 +169,13 @@ def file_uris(lake: Lake, contract: Contract, dates: Sequence[date] | None = Non
     """Full paths of a table's live files, for engines that read Parquet."""
     root = lake.table_uri(contract.name)
     return tuple(f"{root}/{file.path}" for file in live_files(open_table(lake, contract), dates))
+
+
+def describe_table(lake: Lake, contract: Contract) -> TableState:
+    """The current version of a table, and what it holds."""
+    table = open_table(lake, contract)
+    files = live_files(table)
+    return TableState(table.version(), sum(file.row_count for file in files), len(files))
 
 
 def table_dates(lake: Lake, contract: Contract) -> tuple[date, ...]:
