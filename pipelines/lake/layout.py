@@ -83,13 +83,6 @@ def open_files(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
     return filesystem, root
 
 
-def list_entries(lake: Lake) -> tuple[str, ...]:
-    """Every name directly below the lake, each of which should be a table."""
-    filesystem, root = open_files(lake.uri)
-    entries = filesystem.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
-    return tuple(sorted(entry.base_name for entry in entries))
-
-
 def open_table(lake: Lake, contract: Contract) -> DeltaTable:
     """The Delta table of a contract, created empty when it does not exist yet, with the columns it gained since.
 
