@@ -86,8 +86,8 @@ def close_naively(
 ) -> dict[str, tuple[set[int], set[tuple[str, int]], dict[str, int]]]:
     """Users, devices by purpose and counts by decision of each request: what follows is added until nothing does."""
     closed = {}
-    for name in requests:
-        users = set(requests[name])
+    for name, asked in requests.items():
+        users = set(asked)
         while met := {user for known in requests.values() if users & known for user in known} - users:
             users |= met
         gone = set().union(leaving, *requests.values())
@@ -120,7 +120,9 @@ def test_closure_is_what_following_every_link_by_hand_gives(
     subjects = {name: describe_people(PURPOSES, users) for name, users in requests.items()}
     gone = [describe_people(PURPOSES, [user]) for user in sorted(leaving)]
     closures = close_identities(subjects, frame, gone)
-    assert closures == close_identities(subjects, gather_links(lambda: iter([frame]), [*subjects.values(), *gone]), gone)
+    assert closures == close_identities(
+        subjects, gather_links(lambda: iter([frame]), [*subjects.values(), *gone]), gone
+    )
     for name, (users, taken, counted) in close_naively(requests, leaving, stored).items():
         closure = closures[name]
         assert {purpose: set(values) for purpose, values in closure.subject.users.items()} == {

@@ -151,7 +151,7 @@ def test_plan_is_another_one_once_a_contract_changed(
 def test_row_that_two_requests_are_about_counts_for_both_and_once_in_all(
     lake: Lake, catalogue: Catalogue, closures, store
 ):
-    same = {name: closures["first"] for name in ("first", "again")}
+    same = dict.fromkeys(("first", "again"), closures["first"])
     store("page_views", [closures["first"].subject.users["usage"][0], b"o" * 16], "a")
     [views] = [each for each in make_plan(lake, catalogue, same)["datasets"] if each["table"] == "page_views"]
     assert (views["rows"], views["row_count"]) == ({"first": 1, "again": 1}, 1)

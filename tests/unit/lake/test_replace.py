@@ -78,7 +78,9 @@ def test_change_is_asked_again_when_somebody_else_was_faster(lake, monkeypatch):
     replace_rows(lake, TABLE, mark(2), batch="x")
     assert read(lake).select("line_number", "replay_id").rows() == [(1, None), (2, "r"), (2, "r"), (2, "r")]
     purge_table(lake, TABLE, orphan_age=0)
-    assert describe_table(lake, TABLE).row_count == 4, "nothing that a lost attempt wrote is live, and nothing live is swept"
+    assert describe_table(lake, TABLE).row_count == 4, (
+        "nothing that a lost attempt wrote is live, and nothing live is swept"
+    )
 
 
 def test_emptied_table_has_no_row_and_says_before_how_many_there_were(lake):
