@@ -65,16 +65,14 @@ def plan(
 
 
 def _draw_plan(record: Mapping[str, Any]) -> str:
-    devices = record["devices"]
+    from pipelines.deletion.plan import describe_devices
+
     lines = (
         f"  {item['table']}: {item['strategy']}, {item['rows']} rows in {item['files']} files"
         for item in record["datasets"]
     )
-    decided = (
-        f"devices: {devices['own_devices']} of their own and {devices['joint_devices']} that all their users leave go "
-        f"whole; of {devices['shared_devices']} shared with others only the requesters' rows"
-    )
-    return "\n".join([record["digest"], f"{len(record['requests'])} requests", decided, *lines])
+    devices = describe_devices(record["devices"])
+    return "\n".join([record["digest"], f"{len(record['requests'])} requests", devices, *lines])
 
 
 @app.command("approve")

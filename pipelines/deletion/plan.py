@@ -68,17 +68,22 @@ def _leave_out_moving(document: Document) -> Document:
 
 
 def subjects_of_table(catalogue: Catalogue, table: str, subjects: Mapping[str, Subject]) -> Requests:
-    """For each request, which pseudonyms to look for in which column of one lake table; under EVERYBODY all of them.
+    """For each request, which pseudonyms to look for in which column of one lake table."""
+    contract = catalogue.get("lake", table)
+    keys, purpose = contract.subject_keys, contract.key_purpose
+    return {request_id: _columns_of(keys, purpose, subject) for request_id, subject in subjects.items()}
+
+
+def add_everybody(requests: Requests) -> Requests:
+    """Requests with one more, under EVERYBODY, for all their subjects.
 
     A row that several requests are about, say of one person who asked twice, is then counted once for everybody.
     """
-    contract = catalogue.get("lake", table)
-    keys, purpose = contract.subject_keys, contract.key_purpose
-    requests = {request_id: _columns_of(keys, purpose, subject) for request_id, subject in subjects.items()}
-    together = {
-        key: tuple(dict.fromkeys(value for columns in requests.values() for value in columns[key])) for key in keys
-    }
-    return requests | {EVERYBODY: together}
+    together: dict[str, dict[bytes, None]] = {}
+    for subjects in requests.values():
+        for column, values in subjects.items():
+            together.setdefault(column, {}).update(dict.fromkeys(values))
+    return {**requests, EVERYBODY: {column: tuple(values) for column, values in together.items()}}
 
 
 def _columns_of(keys: Sequence[str], purpose: str, subject: Subject) -> dict[str, tuple[bytes, ...]]:
@@ -107,10 +112,8 @@ def emptied_tables(document: Document) -> tuple[str, ...]:
 
 def touched_dates(document: Document) -> tuple[date, ...]:
     """The event dates of the rows that a plan removes, whose marts are to be rebuilt."""
-    removing = (dataset for dataset in document["datasets"] if dataset["strategy"] == "delete")
-    names = (
-        part.partition("=") for dataset in removing for file in dataset["files"] for part in file["path"].split("/")
-    )
+    paths = (file["path"] for dataset in document["datasets"] for file in dataset["files"])
+    names = (part.partition("=") for path in paths for part in path.split("/"))
     return tuple(sorted({date.fromisoformat(value) for name, _, value in names if name == "event_date"}))
 
 
@@ -137,6 +140,14 @@ def count_devices(document: Document) -> dict[str, int]:
     return {decision: sum(request[decision] for request in document["requests"]) for decision in decisions}
 
 
+def describe_devices(counts: Mapping[str, int]) -> str:
+    """The decisions over devices in one line."""
+    return (
+        f"devices: {counts['own_devices']} of their own and {counts['joint_devices']} whose users all leave go whole; "
+        f"of {counts['shared_devices']} shared with somebody who stays only the leavers' rows"
+    )
+
+
 def _plan_table(
     lake: Lake,
     catalogue: Catalogue,
@@ -152,7 +163,7 @@ def _plan_table(
     touched: tuple[TouchedFile, ...] = ()
     if target.strategy == "delete":
         subjects = {request_id: closure.subject for request_id, closure in closures.items()}
-        touched = locate_subjects(lake, contract, subjects_of_table(catalogue, target.table, subjects))
+        touched = locate_subjects(lake, contract, add_everybody(subjects_of_table(catalogue, target.table, subjects)))
     hold = held.get(target.table)
     if hold and target.strategy in REMOVING:
         return described | _describe_rows(state, ()) | _describe_hold(hold, touched)

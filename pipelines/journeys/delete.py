@@ -33,6 +33,7 @@ from pipelines.deletion.eligibility import decide_eligibility
 from pipelines.deletion.outcome import describe_forgotten, describe_rewrite, summarise_outcome
 from pipelines.deletion.plan import (
     LEDGER_TABLE,
+    add_everybody,
     count_devices,
     digest_plan,
     emptied_tables,
@@ -230,7 +231,8 @@ def _rewrite_tables(
     house: House, plan: StoredPlan, subjects: Mapping[str, Subject], announce: Announce, *, commit: bool = True
 ) -> None:
     for table in rewritten_tables(plan.document):
-        contract, requests = house.catalogue.get("lake", table), subjects_of_table(house.catalogue, table, subjects)
+        contract = house.catalogue.get("lake", table)
+        requests = add_everybody(subjects_of_table(house.catalogue, table, subjects))
         remove_subjects(house.lake, contract, requests, plan=plan.digest, announce=announce, commit=commit)
 
 

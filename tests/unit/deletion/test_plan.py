@@ -14,6 +14,7 @@ from pipelines.contracts.model import Catalogue
 from pipelines.control.holds import Hold
 from pipelines.deletion.closure import Closure
 from pipelines.deletion.plan import (
+    add_everybody,
     count_devices,
     digest_plan,
     emptied_tables,
@@ -197,6 +198,13 @@ def test_plan_holds_no_pseudonym_in_any_form(lake: Lake, catalogue: Catalogue, c
     written.mkdir()
     (written / "plan.json").write_text(json.dumps(make_plan(lake, catalogue, closures)))
     assert scan([written], pseudonyms).clean
+
+
+def test_everybody_is_one_more_request_with_each_pseudonym_once():
+    requests = {"a": {"user_pseudonym": (b"1", b"2")}, "b": {"user_pseudonym": (b"2",), "device_pseudonym": (b"3",)}}
+    together = add_everybody(requests)["everybody"]
+    assert together == {"user_pseudonym": (b"1", b"2"), "device_pseudonym": (b"3",)}
+    assert add_everybody({}) == {"everybody": {}}
 
 
 def test_links_are_searched_for_every_purpose_and_events_for_their_own(catalogue: Catalogue, closures):
