@@ -48,10 +48,10 @@ def find_undeclared(settings: Settings, catalogue: Catalogue, lake: Lake) -> tup
 
     Whatever lies in landing/<source> waits for ingestion, and what lies in airflow/ is Airflow's; the scan reads both.
     A data file that no version of its table names is known by its name: purges sweep it once no write can still be at
-    it. UndeclaredDataError when a directory cannot be listed, for then nobody knows.
+    it. A link is never known, since the scan does not follow it. UndeclaredDataError when a directory cannot be listed,
+    for then nobody knows.
     """
-    known = _know_home(settings, catalogue, lake)
-    home = settings.home
+    known, home = _know_home(settings, catalogue, lake), settings.home.resolve()
     try:
         beside = (Undeclared(str(home), str(path.relative_to(home))) for path in _search_home(home, known))
         return (*beside, *(Undeclared(lake.uri, place) for place in _search_lake(lake, catalogue)))
@@ -70,6 +70,8 @@ class _Known:
     whole: frozenset[Path]
 
     def covers(self, path: Path) -> bool:
+        if path.is_symlink():
+            return False
         names = self.names.get(path.parent)
         return path in self.whole or bool(names and names.fullmatch(path.name)) or _is_empty_lock(path)
 
@@ -79,7 +81,7 @@ class _Known:
 
 def _is_empty_lock(path: Path) -> bool:
     """A lock file without a byte is no copy of anything, whoever takes it."""
-    return path.suffix == LOCK_SUFFIX and path.is_file() and not path.is_symlink() and path.stat().st_size == 0
+    return path.suffix == LOCK_SUFFIX and path.is_file() and path.stat().st_size == 0
 
 
 def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
@@ -96,9 +98,15 @@ def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
     ]
     given = (settings.canaries, settings.country_database, settings.contracts, settings.sql, lake.directory)
     whole = [settings.airflow_home, *(Path(path).absolute() for path in given if path)]
-    directories = {directory for directory, _ in names}
-    patterns = {each: "|".join(pattern for directory, pattern in names if directory == each) for each in directories}
-    return _Known({directory: re.compile(pattern) for directory, pattern in patterns.items()}, frozenset(whole))
+    placed = [(_locate(directory), pattern) for directory, pattern in names]
+    patterns = {each: "|".join(pattern for directory, pattern in placed if directory == each) for each, _ in placed}
+    compiled = {directory: re.compile(pattern) for directory, pattern in patterns.items()}
+    return _Known(compiled, frozenset(_locate(path) for path in whole))
+
+
+def _locate(path: Path) -> Path:
+    """One way to write a path, though settings may write it in several; whether it is a link itself stays visible."""
+    return path.parent.resolve() / path.name
 
 
 def _name_reports(catalogue: Catalogue) -> str:
@@ -135,7 +143,8 @@ def _search_lake(lake: Lake, catalogue: Catalogue) -> Iterator[str]:
     reported: tuple[str, ...] = ("",)
     for parts, info in sorted(((_split_place(info, root), info) for info in found), key=itemgetter(0)):
         is_below = parts[: len(reported)] == reported
-        if not is_below and not _belongs_to(contracts.get(parts[0]), "/".join(parts[1:]), info):
+        is_link = bool(lake.directory) and Path(info.path).is_symlink()
+        if not is_below and (is_link or not _belongs_to(contracts.get(parts[0]), "/".join(parts[1:]), info)):
             reported = parts
             yield "/".join(parts)
 

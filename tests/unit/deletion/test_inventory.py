@@ -118,6 +118,30 @@ def test_link_out_of_the_home_is_named(settings: Settings, catalogue: Catalogue,
     assert search(settings, catalogue) == ["elsewhere", "nowhere"]
 
 
+@pytest.mark.parametrize("place", ["lake", "warehouse", "keys", "landing", "airflow"])
+def test_link_in_the_place_of_a_directory_is_named_for_the_scan_does_not_follow_it(
+    settings: Settings, catalogue: Catalogue, tmp_path: Path, place: str
+):
+    (settings.home / place).rename(tmp_path / "moved")
+    (settings.home / place).symlink_to(tmp_path / "moved")
+    assert search(settings, catalogue) == [place]
+
+
+def test_link_in_the_lake_is_named(settings: Settings, catalogue: Catalogue, tmp_path: Path):
+    file = write(settings, f"{BUCKET}/part-1.parquet")
+    file.rename(tmp_path / "part-1.parquet")
+    file.symlink_to(tmp_path / "part-1.parquet")
+    (tmp_path / "searches").mkdir()
+    (settings.home / "lake" / "searches").symlink_to(tmp_path / "searches")
+    assert search(settings, catalogue) == [f"{BUCKET.removeprefix('lake/')}/part-1.parquet", "searches"]
+
+
+def test_home_may_be_given_by_a_link(settings: Settings, catalogue: Catalogue, tmp_path: Path):
+    (tmp_path / "linked").symlink_to(settings.home)
+    linked = load_settings({"TOKUMEI_HOME": str(tmp_path / "linked"), "TOKUMEI_CONTROL_URL": settings.control_url})
+    assert search(linked, catalogue) == []
+
+
 def test_lock_without_a_byte_is_no_copy(settings: Settings, catalogue: Catalogue):
     write(settings, "maintenance.lock", b"")
     write(settings, "lake/maintenance.lock", b"")
