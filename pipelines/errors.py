@@ -86,8 +86,16 @@ class PlanChangedError(DeletionError):
     """What the approved plan covers has changed since it was made."""
 
 
+class PlanTooLargeError(DeletionError):
+    """A plan would take a larger share of some dataset, or of all members, than anybody has accepted."""
+
+
 class DeletionIncompleteError(DeletionError):
     """The independent scan still found the subject, or something could not be read."""
+
+
+class UndeclaredDataError(DeletionIncompleteError):
+    """Something is stored that no contract declares and that is not the house's own: no deletion would reach it."""
 
 
 class CertificateInvalidError(DeletionError):

@@ -187,7 +187,8 @@ def accept_requests() -> dict[str, int]:
 
 @task_step
 def plan_deletions() -> dict[str, Any] | None:
-    """Plan every ready request; returns digest, counts and one line for each dataset, None when there is nothing."""
+    """Plan every ready request; returns digest, counts, a line for each dataset and one on devices, None for nobody."""
+    from pipelines.deletion.plan import describe_devices
     from pipelines.journeys.delete import plan_deletions as plan
 
     planned = plan(_house())
@@ -197,6 +198,7 @@ def plan_deletions() -> dict[str, Any] | None:
         f"{item['table']}: {item['strategy']}, {item['rows']} rows in {item['files']} files"
         for item in planned.datasets
     ]
+    lines.append(describe_devices(planned.devices))
     return {"digest": planned.digest, "request_count": len(planned.request_ids), "datasets": lines}
 
 

@@ -38,28 +38,41 @@ def file_request(
 
 
 @app.command("plan")
-def plan(*, as_json: JsonOption = False) -> None:
-    """Decide which requests may go on, plan them, and print the digest to approve."""
+def plan(
+    *,
+    accept_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Let this plan take up to this share of any table's rows or of all members."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide which requests may go on, plan them, and print the digest to approve.
+
+    Refused while anything is stored that no contract declares, or when the plan takes more than TOKUMEI_GUARD_SHARE.
+    """
     from pipelines.journeys.delete import accept_landed, decide_requests, plan_deletions
     from pipelines.journeys.house import open_house
 
     house = open_house(load_settings())
     accept_landed(house)
     decide_requests(house)
-    planned = plan_deletions(house)
+    planned = plan_deletions(house, accept_share=accept_share)
     if planned is None:
         print_record({"digest": None, "requests": []}, as_json=as_json, draw=lambda _: "no request is ready")
         return
     record = {"digest": planned.digest, "requests": planned.request_ids, "datasets": planned.datasets}
-    print_record(record, as_json=as_json, draw=_draw_plan)
+    print_record(record | {"devices": planned.devices}, as_json=as_json, draw=_draw_plan)
 
 
 def _draw_plan(record: Mapping[str, Any]) -> str:
+    from pipelines.deletion.plan import describe_devices
+
     lines = (
         f"  {item['table']}: {item['strategy']}, {item['rows']} rows in {item['files']} files"
         for item in record["datasets"]
     )
-    return "\n".join([record["digest"], f"{len(record['requests'])} requests", *lines])
+    devices = describe_devices(record["devices"])
+    return "\n".join([record["digest"], f"{len(record['requests'])} requests", devices, *lines])
 
 
 @app.command("approve")
@@ -75,19 +88,39 @@ def approve(digest: str, *, as_json: JsonOption = False) -> None:
 
 
 @app.command("run")
-def run(digest: Annotated[str | None, typer.Argument()] = None, *, as_json: JsonOption = False) -> None:
+def run(
+    digest: Annotated[str | None, typer.Argument()] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Stop before each commit, leave nothing behind, and show what would go.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Carry out an approved plan, scan for what remains, and certify. Safe to repeat after any failure."""
     from pipelines.journeys.certify import certify_deletions
-    from pipelines.journeys.delete import find_open_plans, run_plan
+    from pipelines.journeys.delete import find_open_plans, rehearse_plan, run_plan
     from pipelines.journeys.house import open_house
 
     house = open_house(load_settings())
+    if dry_run:
+        rehearsed = {each: rehearse_plan(house, each) for each in ([digest] if digest else find_open_plans(house))}
+        print_record({"plans": rehearsed}, as_json=as_json, draw=_draw_rehearsal)
+        return
     certified = []
     for each in [digest] if digest else find_open_plans(house):
         run_plan(house, each)
         certified += [verified.path.name for verified in certify_deletions(house, each)]
     record = {"certificates": certified}
     print_record(record, as_json=as_json, draw=lambda found: "\n".join(found["certificates"]) or "nothing is approved")
+
+
+def _draw_rehearsal(record: Mapping[str, Any]) -> str:
+    lines = [
+        f"  {table}: {counts['rows']} rows in {counts['files']} files would go"
+        for datasets in record["plans"].values()
+        for table, counts in datasets.items()
+    ]
+    return "\n".join([*record["plans"], *lines, "nothing was changed"])
 
 
 @app.command("status")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
@@ -72,17 +72,36 @@ def find_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> Accoun
     return None if row is None else AccountFacts(row.open_listings, row.open_trades, row.last_transaction_date)
 
 
-def count_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> int:
-    """How many rows hold a member's facts."""
-    query = sa.select(sa.func.count()).where(account_facts.c.user_pseudonym.in_(list(pseudonyms)))
+def find_members_with_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> frozenset[bytes]:
+    """Those of these pseudonyms under which facts are stored."""
     with transaction(engine) as connection:
-        return connection.execute(query).scalar_one()
+        found = [
+            connection.execute(sa.select(account_facts.c.user_pseudonym).where(_is_one_of(batch))).scalars().all()
+            for batch in _split(pseudonyms)
+        ]
+    return frozenset(bytes(pseudonym) for batch in found for pseudonym in batch)
+
+
+def count_members(engine: sa.Engine) -> int:
+    """How many members are known by their facts."""
+    with transaction(engine) as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(account_facts)).scalar_one()
 
 
 def forget_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> None:
-    """Delete a member's facts."""
+    """Delete the facts of these members."""
     with transaction(engine) as connection:
-        connection.execute(sa.delete(account_facts).where(account_facts.c.user_pseudonym.in_(list(pseudonyms))))
+        for batch in _split(pseudonyms):
+            connection.execute(sa.delete(account_facts).where(_is_one_of(batch)))
+
+
+def _split(pseudonyms: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Batches that fit into one statement."""
+    return (pseudonyms[start : start + BATCH] for start in range(0, len(pseudonyms), BATCH))
+
+
+def _is_one_of(pseudonyms: Sequence[bytes]) -> sa.ColumnElement[bool]:
+    return account_facts.c.user_pseudonym.in_(list(pseudonyms))
 
 
 def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:
