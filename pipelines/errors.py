@@ -90,5 +90,9 @@ class DeletionIncompleteError(DeletionError):
     """The independent scan still found the subject, or something could not be read."""
 
 
+class DeadlineMissedError(DeletionError):
+    """Requests are past the day by which their deletion was promised."""
+
+
 class CertificateInvalidError(DeletionError):
     """A certificate's signature, chain or scope does not verify."""

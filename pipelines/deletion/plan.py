@@ -10,6 +10,7 @@ from typing import Any
 
 from pipelines.contracts.derive import deletion_targets
 from pipelines.contracts.model import Catalogue
+from pipelines.control.holds import Hold
 from pipelines.deletion.closure import Closure
 from pipelines.deletion.request import Subject
 from pipelines.lake.layout import Lake
@@ -19,11 +20,17 @@ LEDGER_TABLE = "account_facts"
 Document = Mapping[str, Any]
 
 
-def make_plan(lake: Lake, catalogue: Catalogue, closures: Mapping[str, Closure]) -> Document:
-    """The plan for several requests, by request id. It names files, counts and strategies, and no pseudonym."""
+def make_plan(
+    lake: Lake, catalogue: Catalogue, closures: Mapping[str, Closure], held: Mapping[str, Hold] | None = None
+) -> Document:
+    """The plan for several requests, by request id. It names files, counts and strategies, and no pseudonym.
+
+    held: the lake tables that a hold protects, of which nothing is deleted.
+    """
+    datasets = [_hold_dataset(dataset, held or {}) for dataset in _plan_datasets(lake, catalogue, closures)]
     return {
         "requests": [_describe_request(request_id, closure) for request_id, closure in sorted(closures.items())],
-        "datasets": [*_plan_datasets(lake, catalogue, closures), _plan_ledger()],
+        "datasets": [*datasets, _plan_ledger()],
         "contracts": {f"{contract.layer}/{contract.name}": contract.version for contract in catalogue.contracts},
     }
 
@@ -101,6 +108,15 @@ def _plan_datasets(lake: Lake, catalogue: Catalogue, closures: Mapping[str, Clos
             touched = locate_subjects(lake, contract, subjects_of_table(catalogue, target.table, subjects))
         datasets.append(_describe_dataset(target.table, target.layer, target.strategy, target.reason, touched))
     return datasets
+
+
+def _hold_dataset(dataset: dict[str, Any], held: Mapping[str, Hold]) -> dict[str, Any]:
+    """What a hold makes of a dataset that subjects would have been taken out of."""
+    hold = held.get(dataset["table"])
+    if hold is None or (dataset["layer"], dataset["strategy"]) not in (("lake", "delete"), ("lake", "empty")):
+        return dataset
+    kept = {"strategy": "held", "legal_basis": hold.legal_basis, "held_until": hold.ends_on.isoformat()}
+    return dataset | kept | {"rows": {}, "files": []}
 
 
 def _describe_dataset(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from anonymization.keyring import Keyring, seal, unseal
 from anonymization.operators import pseudonym_of
-from pipelines.control.requests import DeletionRequest, enter_request
+from pipelines.control.requests import DeletionRequest, enter_requests
 from pipelines.control.subjects import AccountFacts, Tombstone
 from pipelines.errors import ConfigurationError
 
@@ -84,7 +84,7 @@ def accept_requests(engine: sa.Engine, keyring: Keyring, rows: pl.DataFrame) -> 
         )
         for row in rows.iter_rows(named=True)
     )
-    return sum(enter_request(engine, request) for request in requests)
+    return enter_requests(engine, requests)
 
 
 def list_tombstones(request: DeletionRequest, subject: Subject, effective_at: datetime) -> list[Tombstone]:
@@ -111,9 +111,9 @@ def seal_subject(subject: Subject, keyring: Keyring) -> bytes:
 
 
 def unseal_subject(request: DeletionRequest, keyring: Keyring) -> Subject:
-    """The subject of a request that is not completed."""
+    """The subject of a request that is not closed."""
     if request.sealed_subject is None:
-        raise ConfigurationError(f"request {request.request_id} is completed", hint="see its certificate")
+        raise ConfigurationError(f"request {request.request_id} is closed", hint="see `tokumei delete status`")
     document = json.loads(unseal(keyring, request.sealed_subject))
     return Subject(
         users=_read_pseudonyms(document["users"]),

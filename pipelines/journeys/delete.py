@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import polars as pl
+
 from pipelines.control.deliveries import Delivery
 from pipelines.control.requests import (
     DeletionRequest,
@@ -26,12 +28,10 @@ from pipelines.control.requests import (
 from pipelines.control.subjects import (
     AccountFacts,
     count_account_facts,
-    find_account_facts,
     forget_account_facts,
     raise_tombstones,
 )
 from pipelines.deletion.closure import Closure, close_identity
-from pipelines.deletion.eligibility import decide_eligibility
 from pipelines.deletion.outcome import describe_forgotten, describe_rewrite, summarise_outcome
 from pipelines.deletion.plan import (
     LEDGER_TABLE,
@@ -44,8 +44,10 @@ from pipelines.deletion.plan import (
     touched_dates,
 )
 from pipelines.deletion.request import Subject, list_tombstones, new_request, seal_subject, unseal_subject
+from pipelines.deletion.resumption import keep_devices
 from pipelines.errors import ConfigurationError, PlanChangedError
 from pipelines.journeys.build_marts import build_marts
+from pipelines.journeys.decide import decide_requests, find_holds, refuse_request
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.replay import finish_replays
@@ -54,6 +56,18 @@ from pipelines.lake.purge import purge_table
 from pipelines.lake.replace import count_stored, empty_table
 from pipelines.lake.rewrite import Rewrite, remove_subjects
 from pipelines.telemetry import record_step
+
+__all__ = [
+    "Planned",
+    "accept_landed",
+    "approve_plan",
+    "decide_requests",
+    "find_open_plans",
+    "plan_deletions",
+    "refuse_request",
+    "request_deletion",
+    "run_plan",
+]
 
 LINK_COLUMNS = ("purpose", "user_pseudonym", "device_pseudonym")
 PIPELINE = "pipeline"
@@ -83,19 +97,6 @@ def request_deletion(house: House, user_id: str, *, request_key: str, facts: Acc
     return request.request_id
 
 
-def decide_requests(house: House) -> tuple[DeletionRequest, ...]:
-    """Look at every open request again: the eligible get ready, behind a tombstone; the others wait with a reason."""
-    for request in list_requests(house.ledger, ("received", "waiting")):
-        subject = unseal_subject(request, house.keyring)
-        facts = subject.facts or find_account_facts(house.ledger, subject.users["membership"])
-        decided = decide_eligibility(facts, house.now().date())
-        if decided.is_eligible:
-            raise_tombstones(house.ledger, list_tombstones(request, subject, house.now()))
-        state = "ready" if decided.is_eligible else "waiting"
-        _move(house, [replace(request, eligible_on=decided.eligible_on)], state, decided.reason)
-    return list_requests(house.ledger, ("ready",))
-
-
 def plan_deletions(house: House) -> Planned | None:
     """Plan every ready request, together with those whose plan was not approved yet; None when there is none."""
     requests = list_requests(house.ledger, ("ready", "planned"))
@@ -104,7 +105,7 @@ def plan_deletions(house: House) -> Planned | None:
     closures = _close_identities(house, requests)
     for request in requests:
         raise_tombstones(house.ledger, list_tombstones(request, closures[request.request_id].subject, house.now()))
-    document = make_plan(house.lake, house.catalogue, closures)
+    document = make_plan(house.lake, house.catalogue, closures, find_holds(house))
     digest = digest_plan(document)
     store_plan(house.ledger, StoredPlan(digest, house.now(), document, {}, None, None))
     frozen = [_freeze(house, request, closures[request.request_id].subject, digest) for request in requests]
@@ -148,7 +149,13 @@ def find_open_plans(house: House) -> tuple[str, ...]:
 
 def _close_identities(house: House, requests: Sequence[DeletionRequest]) -> dict[str, Closure]:
     links = read_columns(house.lake, house.catalogue.get("lake", "identity_links"), LINK_COLUMNS)
-    return {request.request_id: close_identity(unseal_subject(request, house.keyring), links) for request in requests}
+    return {request.request_id: _close_identity(house, request, links) for request in requests}
+
+
+def _close_identity(house: House, request: DeletionRequest, links: pl.DataFrame) -> Closure:
+    subject = unseal_subject(request, house.keyring)
+    closure = close_identity(subject, links)
+    return keep_devices(closure, subject, links) if request.earlier_plans else closure
 
 
 def _freeze(house: House, request: DeletionRequest, subject: Subject, digest: str) -> DeletionRequest:
@@ -183,7 +190,8 @@ def _start_run(house: House, plan: StoredPlan) -> tuple[DeletionRequest, ...]:
 
 def _require_unchanged(house: House, plan: StoredPlan, approved: Sequence[DeletionRequest]) -> None:
     """What was approved must be what would be planned now; otherwise everyone goes back to be planned again."""
-    if digest_plan(make_plan(house.lake, house.catalogue, _close_identities(house, approved))) == plan.digest:
+    closures = _close_identities(house, approved)
+    if digest_plan(make_plan(house.lake, house.catalogue, closures, find_holds(house))) == plan.digest:
         return
     reason = "the plan's inputs changed after approval"
     _move(house, [replace(request, plan_digest=None) for request in approved], "ready", reason)
@@ -195,7 +203,7 @@ def _require_unchanged(house: House, plan: StoredPlan, approved: Sequence[Deleti
 
 def _rewrite_tables(house: House, plan: StoredPlan, subjects: Mapping[str, Subject]) -> None:
     announce = partial(_note_rewrite, house, plan.digest)
-    for table in rewritten_tables(plan.document):
+    for table in _leave_out_held(house, rewritten_tables(plan.document)):
         requests = subjects_of_table(house.catalogue, table, subjects)
         remove_subjects(house.lake, house.catalogue.get("lake", table), requests, plan=plan.digest, announce=announce)
 
@@ -204,8 +212,14 @@ def _empty_tables(house: House, plan: StoredPlan) -> None:
     """What a crashed replay had claimed is taken in first, without the subjects, or some tables alone would hold it."""
     finish_replays(house)
     announce = partial(_note_rewrite, house, plan.digest)
-    for table in emptied_tables(plan.document):
+    for table in _leave_out_held(house, emptied_tables(plan.document)):
         empty_table(house.lake, house.catalogue.get("lake", table), plan=plan.digest, announce=announce)
+
+
+def _leave_out_held(house: House, tables: Sequence[str]) -> list[str]:
+    """A hold that was placed after the run began protects what is not deleted yet."""
+    held = find_holds(house)
+    return [table for table in tables if table not in held]
 
 
 def _note_rewrite(house: House, digest: str, rewrite: Rewrite) -> None:

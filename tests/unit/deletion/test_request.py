@@ -84,8 +84,8 @@ def test_sealed_subject_opens_to_what_it_was(keyring: Keyring, facts: AccountFac
     assert unseal_subject(request, keyring) == subject
 
 
-def test_completed_request_has_no_subject(keyring: Keyring):
-    with pytest.raises(ConfigurationError, match="is completed"):
+def test_closed_request_has_no_subject(keyring: Keyring):
+    with pytest.raises(ConfigurationError, match="is closed"):
         unseal_subject(replace(make_request(keyring), sealed_subject=None), keyring)
 
 
