@@ -17,12 +17,15 @@ app = typer.Typer(no_args_is_help=True, help="The deletion journey by hand.")
 
 
 @app.command("request")
-def file_request(
+def file_request(  # noqa: PLR0913 - a request has these facts
     *,
     user_id: Annotated[str, typer.Option(help="The member's id; becomes pseudonyms at once and is not kept.")],
     last_transaction: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
     open_trades: Annotated[int | None, typer.Option(min=0)] = None,
     open_listings: Annotated[int | None, typer.Option(min=0)] = None,
+    requested_on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the member asked, if not today.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """File a request and print its id. Facts given here stand in for those of the accounts source."""
@@ -33,7 +36,10 @@ def file_request(
     given = (last_transaction, open_trades, open_listings) != (None, None, None)
     last_date = last_transaction.date() if last_transaction else None
     facts = AccountFacts(open_listings or 0, open_trades or 0, last_date) if given else None
-    request_id = request_deletion(open_house(load_settings()), user_id, request_key=f"cli-{uuid4()}", facts=facts)
+    house = open_house(load_settings())
+    asked_at = requested_on.replace(tzinfo=house.settings.zone) if requested_on else None
+    key = f"cli-{uuid4()}"
+    request_id = request_deletion(house, user_id, request_key=key, facts=facts, requested_at=asked_at)
     print_record({"request_id": request_id}, as_json=as_json, draw=lambda record: record["request_id"])
 
 

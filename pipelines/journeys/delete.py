@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -88,10 +89,17 @@ def accept_landed(house: House) -> tuple[Delivery, ...]:
     return ingest(house, find_files(house, ("requests",)))
 
 
-def request_deletion(house: House, user_id: str, *, request_key: str, facts: AccountFacts | None) -> str:
-    """File one request by hand and return its id; the user id is not kept."""
+def request_deletion(
+    house: House, user_id: str, *, request_key: str, facts: AccountFacts | None, requested_at: datetime | None = None
+) -> str:
+    """File one request by hand and return its id; the user id is not kept.
+
+    requested_at: when the member asked, if that was earlier; the time until the due date runs from there.
+    """
+    now = house.now()
+    asked_at = min(requested_at or now, now)
     request = new_request(
-        house.keyring, user_id, request_key=request_key, channel="cli", requested_at=house.now(), facts=facts
+        house.keyring, user_id, request_key=request_key, channel="cli", requested_at=asked_at, facts=facts
     )
     enter_request(house.ledger, request)
     return request.request_id
