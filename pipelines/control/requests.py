@@ -149,14 +149,25 @@ def move_requests(engine: sa.Engine, requests: Sequence[DeletionRequest], move: 
             _move(connection, request, move)
 
 
-def refuse_request(engine: sa.Engine, request: DeletionRequest, move: Move, heirs: Sequence[Heir]) -> None:
-    """Close a request undone: its subject is forgotten and its tombstones withdrawn, at once or not at all.
+def refuse_request(
+    engine: sa.Engine,
+    request: DeletionRequest,
+    move: Move,
+    *,
+    heirs: Sequence[Heir] = (),
+    others: Sequence[DeletionRequest] = (),
+) -> None:
+    """Close a request undone, all at once or not at all: its subject is forgotten, its tombstones are withdrawn.
 
-    heirs: requests that need some of these tombstones as well, and keep them. DeletionError once it was approved.
+    heirs: requests that need some of these tombstones as well, and keep them. others: planned with it; they get ready
+    again, for their plan names who is refused. DeletionError once the request was approved.
     """
+    again = replace(move, state="ready", reason="another request of the plan was refused")
     with transaction(engine) as connection:
         _move(connection, replace(request, sealed_subject=None, plan_digest=None), move)
         withdraw_tombstones(connection, request.request_id, heirs)
+        for other in others:
+            _move(connection, replace(other, plan_digest=None), again)
 
 
 def _move(connection: sa.Connection, request: DeletionRequest, move: Move) -> None:

@@ -63,13 +63,11 @@ def refuse_request(house: House, request_id: str, *, reason: str, refused_by: st
             hint="say which rule keeps the request from being carried out, and name nobody: it is stored",
         )
     request = get_request(house.ledger, request_id)
+    move = Move("refused", house.now(), refused_by, reason.strip())
     heirs = _find_heirs(house, request) if request.state in REFUSABLE_STATES else ()
-    close_undone(house.ledger, request, Move("refused", house.now(), refused_by, reason.strip()), heirs)
-    together = [
-        other for other in list_requests(house.ledger, ("planned",)) if other.plan_digest == request.plan_digest
-    ]
-    undone = [replace(other, plan_digest=None) for other in together]
-    move_requests(house.ledger, undone, Move("ready", house.now(), PIPELINE, "another request of the plan was refused"))
+    planned = [each for each in list_requests(house.ledger, ("planned",)) if each.plan_digest == request.plan_digest]
+    others = [each for each in planned if each.request_id != request_id]
+    close_undone(house.ledger, request, move, heirs=heirs, others=others)
 
 
 def find_holds(house: House) -> dict[str, Hold]:

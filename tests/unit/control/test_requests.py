@@ -124,7 +124,7 @@ def test_refusal_forgets_the_subject_and_withdraws_its_tombstones(ledger: sa.Eng
     request = walk(ledger, make_request(), "planned")
     raise_tombstones(ledger, [stone("user", USER, request), stone("device", DEVICE, request)])
     before = suppression_version(ledger)
-    refuse_request(ledger, request, Move("refused", LATER, "officer", "article 7"), ())
+    refuse_request(ledger, request, Move("refused", LATER, "officer", "article 7"))
     refused = get_request(ledger, request.request_id)
     assert (refused.state, refused.reason, refused.sealed_subject) == ("refused", "article 7", None)
     assert list_moves(ledger, request.request_id)[-1] == ("refused", LATER, "officer", "article 7")
@@ -139,18 +139,26 @@ def test_tombstone_that_another_request_needs_outlives_a_refusal(ledger: sa.Engi
     first, second = walk(ledger, make_request(1), "ready"), walk(ledger, make_request(2), "ready")
     raise_tombstones(ledger, [stone("user", USER, first), stone("device", DEVICE, first)])
     heirs = [Heir("user", USER, second.request_id), Heir("user", OTHER, second.request_id)]
-    refuse_request(ledger, first, Move("refused", LATER, "officer", "article 7"), heirs)
+    refuse_request(ledger, first, Move("refused", LATER, "officer", "article 7"), heirs=heirs)
     suppression = read_suppression(ledger)
     assert (suppression.left.to_list(), suppression.devices.height) == ([USER], 0)
-    refuse_request(ledger, second, Move("refused", LATER, "officer", "article 7"), ())
+    refuse_request(ledger, second, Move("refused", LATER, "officer", "article 7"))
     assert read_suppression(ledger).left.to_list() == []
+
+
+def test_others_of_a_refused_requests_plan_get_ready_again(ledger: sa.Engine):
+    first, second = (walk(ledger, make_request(number), "planned") for number in (1, 2))
+    refuse_request(ledger, first, Move("refused", LATER, "officer", "article 7"), others=[second])
+    left = get_request(ledger, second.request_id)
+    assert (left.state, left.plan_digest) == ("ready", None)
+    assert left.reason == "another request of the plan was refused"
 
 
 def test_refusal_that_comes_too_late_changes_nothing(ledger: sa.Engine):
     request = walk(ledger, make_request(), "approved")
     raise_tombstones(ledger, [stone("user", USER, request)])
     with pytest.raises(DeletionError, match="is approved and cannot become refused"):
-        refuse_request(ledger, request, Move("refused", LATER, "officer", "article 7"), ())
+        refuse_request(ledger, request, Move("refused", LATER, "officer", "article 7"))
     assert get_request(ledger, request.request_id) == request
     assert read_suppression(ledger).left.to_list() == [USER]
 

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -11,9 +11,11 @@ import pytest
 from anonymization.keyring import Keyring
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Catalogue
+from pipelines.control.holds import Hold
 from pipelines.deletion.closure import Closure
 from pipelines.deletion.plan import (
     digest_plan,
+    emptied_tables,
     make_plan,
     rewritten_tables,
     subjects_of_table,
@@ -140,3 +142,23 @@ def test_links_are_searched_for_every_purpose_and_events_for_their_own(catalogue
     assert sorted(links["user_pseudonym"]) == sorted(every)
     surveys = subjects_of_table(catalogue, "survey_responses", subjects)["first"]
     assert surveys == {"user_pseudonym": subjects["first"].users["satisfaction"]}
+
+
+def test_plan_leaves_a_held_table_out_and_says_on_what_basis_until_when(
+    lake: Lake, catalogue: Catalogue, closures, store
+):
+    store("page_views", list(closures["first"].subject.users["usage"]), "a")
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    held = {
+        name: Hold(name, name, "case 7", DAY, now, "officer")
+        for name in ("page_views", "quarantined_lines", "searches")
+    }
+    document = make_plan(lake, catalogue, closures, held)
+    strategies = {dataset["table"]: dataset["strategy"] for dataset in document["datasets"]}
+    assert {name for name, strategy in strategies.items() if strategy == "held"} == {"page_views", "quarantined_lines"}
+    [views] = [dataset for dataset in document["datasets"] if dataset["table"] == "page_views"]
+    assert (views["legal_basis"], views["held_until"]) == ("case 7", "2026-11-20")
+    assert "page_views" not in rewritten_tables(document)
+    assert emptied_tables(document) == ()
+    assert touched_dates(document) == ()
+    assert digest_plan(document) != digest_plan(make_plan(lake, catalogue, closures))
