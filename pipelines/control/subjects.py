@@ -123,13 +123,6 @@ def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:
                 connection.execute(sa.insert(tombstones).values(asdict(stone)))
 
 
-def list_leaving(engine: sa.Engine) -> frozenset[bytes]:
-    """Every member behind a tombstone."""
-    with transaction(engine) as connection:
-        found = connection.execute(sa.select(tombstones.c.pseudonym).where(tombstones.c.kind == "user"))
-        return frozenset(bytes(pseudonym) for pseudonym in found.scalars())
-
-
 def withdraw_tombstones(connection: sa.Connection, request_id: str, heirs: Sequence[Heir]) -> None:
     """Take back what one request raised, but for what its heirs need; part of the caller's transaction.
 

@@ -21,8 +21,8 @@ from pipelines.control.subjects import (
     Heir,
     find_newest_facts_day,
     list_account_facts,
-    list_leaving,
     raise_tombstones,
+    read_suppression,
 )
 from pipelines.deletion.deadline import UNHURRIED_STATES, Due, Promise, find_due
 from pipelines.deletion.eligibility import Evidence, decide_request
@@ -139,7 +139,7 @@ def _decide_undecided(house: House) -> None:
 def _gather_evidence(house: House, requests: Sequence[DeletionRequest], promise: Promise) -> list[Evidence]:
     subjects = [_unseal(house, request) for request in requests]
     facts = list_account_facts(house.ledger, [value for subject in subjects for value in subject.users["membership"]])
-    leaving, heard_on = list_leaving(house.ledger), find_newest_facts_day(house.ledger)
+    leaving, heard_on = frozenset(read_suppression(house.ledger).left), find_newest_facts_day(house.ledger)
     return [
         Evidence(
             requested_on=request.requested_at.astimezone(promise.zone).date(),
