@@ -35,8 +35,8 @@ def file_request(  # noqa: PLR0913 - a request has these facts
 
     given = (last_transaction, open_trades, open_listings) != (None, None, None)
     last_date = last_transaction.date() if last_transaction else None
-    facts = AccountFacts(open_listings or 0, open_trades or 0, last_date) if given else None
     house = open_house(load_settings())
+    facts = AccountFacts(open_listings or 0, open_trades or 0, last_date, house.now().date()) if given else None
     asked_at = requested_on.replace(tzinfo=house.settings.zone) if requested_on else None
     key = f"cli-{uuid4()}"
     request_id = request_deletion(house, user_id, request_key=key, facts=facts, requested_at=asked_at)

@@ -26,8 +26,9 @@ class Eligibility:
 class Evidence:
     """What is known of a member on the day of a decision.
 
-    given: facts that came with the request. stored: those of the accounts source. heard_on: the last day that the
-    accounts source spoke of, whoever it was about. is_leaving: another request of the same member is under way.
+    given: facts that came with the request, as of its day unless they say another. stored: those of the accounts
+    source. heard_on: the last day that the accounts source spoke of, whoever it was about. is_leaving: another request
+    of the same member is under way.
     """
 
     requested_on: date
@@ -52,7 +53,7 @@ def decide_request(evidence: Evidence, today: date) -> Eligibility:
 
 def _choose_facts(evidence: Evidence) -> tuple[AccountFacts | None, str]:
     given, stored = evidence.given, evidence.stored
-    if stored and (given is None or (stored.as_of or date.min) > evidence.requested_on):
+    if stored and (given is None or (stored.as_of or date.min) > (given.as_of or evidence.requested_on)):
         return stored, f"account facts of {stored.as_of}"
     return (None if evidence.is_leaving and stored is None else given), GIVEN
 

@@ -105,7 +105,7 @@ def seal_subject(subject: Subject, keyring: Keyring) -> bytes:
         "devices": {purpose: [value.hex() for value in values] for purpose, values in subject.devices.items()},
         "facts": None
         if facts is None
-        else [facts.open_listings, facts.open_trades, str(facts.last_transaction_date or "")],
+        else [facts.open_listings, facts.open_trades, str(facts.last_transaction_date or ""), str(facts.as_of or "")],
     }
     return seal(keyring, json.dumps(document).encode())
 
@@ -126,5 +126,6 @@ def _read_pseudonyms(texts: Mapping[str, list[str]]) -> dict[str, tuple[bytes, .
     return {purpose: tuple(bytes.fromhex(text) for text in values) for purpose, values in texts.items()}
 
 
-def _read_facts(open_listings: int, open_trades: int, last_transaction: str) -> AccountFacts:
-    return AccountFacts(open_listings, open_trades, date.fromisoformat(last_transaction) if last_transaction else None)
+def _read_facts(open_listings: int, open_trades: int, last_transaction: str, as_of: str = "") -> AccountFacts:
+    last_transaction_date, day = (date.fromisoformat(text) if text else None for text in (last_transaction, as_of))
+    return AccountFacts(open_listings, open_trades, last_transaction_date, day)

@@ -1,9 +1,12 @@
 """A hold keeps the rows of one table from a deletion, which ends everywhere else and goes on when the hold is over."""
 
+import json
 from datetime import timedelta
 
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli import app
 from pipelines.control.holds import list_holds, release_hold
 from pipelines.control.requests import list_moves, list_requests
 from pipelines.errors import DeletionIncompleteError, PlanChangedError
@@ -204,3 +207,25 @@ def test_hold_on_a_table_without_any_row_holds_nobody(town):
     place(town, "quarantined_lines")
     accept_landed(town.house)
     assert len(town.finish(town.approve())) == 2
+
+
+def test_commands_tell_what_is_held_why_and_until_when(town):
+    def invoke(*words: str) -> dict:
+        done = CliRunner().invoke(app, [*words, "--json"], env={"TOKUMEI_HOME": str(town.home)})
+        assert done.exit_code == 0, done.output
+        return json.loads(done.output)
+
+    until = str(town.house.now().date() + timedelta(days=9))
+    hold_id = invoke("hold", "place", HELD, "--basis", BASIS, "--until", until)["hold_id"]
+    planned = invoke("delete", "plan")
+    assert {line["strategy"] for line in planned["datasets"] if line["table"] == HELD} == {"held"}
+    invoke("delete", "approve", planned["digest"])
+    ran = invoke("delete", "run")
+    assert ran["certificates"] == []
+    assert set(ran["held"]) == set(planned["requests"])
+    assert all(f"{BASIS}, until {until}" in reason for reason in ran["held"].values())
+    [told, _] = invoke("delete", "status")["requests"]
+    assert (told["state"], told["days_left"], told["held_datasets"]) == ("held", None, [HELD])
+    assert told["reason"] in ran["held"].values()
+    invoke("hold", "release", hold_id)
+    assert set(invoke("delete", "plan")["requests"]) == set(planned["requests"])

@@ -78,6 +78,11 @@ def test_given_facts_stand_in_until_the_accounts_source_speaks_of_a_later_day(as
     assert (decided, str(reason).endswith(f"by {basis}")) == (is_eligible, True)
 
 
+def test_facts_that_were_given_later_than_the_member_asked_stand_in_from_that_day():
+    given, stored = replace(DONE, as_of=TODAY), replace(OPEN, as_of=date(2026, 11, 21))
+    assert decide(given=given, stored=stored) == (True, "by the facts given with the request")
+
+
 def test_stored_facts_of_any_day_count_when_none_were_given():
     assert decide(stored=replace(DONE, as_of=date(2026, 11, 1))) == (True, "by account facts of 2026-11-01")
     reason = "there are open trades, by account facts of 2026-11-01"
