@@ -98,5 +98,9 @@ class UndeclaredDataError(DeletionIncompleteError):
     """Something is stored that no contract declares and that is not the house's own: no deletion would reach it."""
 
 
+class DeadlineMissedError(DeletionError):
+    """Requests are past the day by which their deletion was promised."""
+
+
 class CertificateInvalidError(DeletionError):
     """A certificate's signature, chain or scope does not verify."""

@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = ("access", "devices", "searches", "surveys", "accounts", "requests")
 MOST_PROCESSES = 64
 SHARE = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+MOST_DAYS = 3650
 MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
@@ -33,6 +34,8 @@ class Settings:
     have been left alone before it is read, where the file system cannot tell whether somebody is writing it.
     processes: how many share the work on a large file; 1 for none but the one that was started.
     guard_share: of the rows of a table, or of all members, that a deletion plan may take without being asked, 0 to 1.
+    deadline_days: within how many days of its filing a deletion is done. deadline_warning_days: how many days before
+    its due date a request that is still open is warned of.
     """
 
     home: Path
@@ -50,6 +53,8 @@ class Settings:
     quiet_seconds: int
     processes: int
     guard_share: float
+    deadline_days: int
+    deadline_warning_days: int
 
     @property
     def landing(self) -> Path:
@@ -103,6 +108,10 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
         landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
         quiet_seconds=_read_seconds(given.get("TOKUMEI_QUIET_SECONDS", "60")),
+        deadline_days=_read_days("TOKUMEI_DEADLINE_DAYS", given.get("TOKUMEI_DEADLINE_DAYS", "30")),
+        deadline_warning_days=_read_days(
+            "TOKUMEI_DEADLINE_WARNING_DAYS", given.get("TOKUMEI_DEADLINE_WARNING_DAYS", "7")
+        ),
         processes=_read_processes(given.get("TOKUMEI_PROCESSES", str(min(2, os.cpu_count() or 1)))),
         guard_share=_read_share(given.get("TOKUMEI_GUARD_SHARE", "0.2")),
     )
@@ -138,6 +147,12 @@ def _read_landing(uri: str) -> str:
 def _read_seconds(number: str) -> int:
     if not (number.isascii() and number.isdigit()):
         raise ConfigurationError("TOKUMEI_QUIET_SECONDS is not a whole number", hint="set it to seconds such as 60")
+    return int(number)
+
+
+def _read_days(name: str, number: str) -> int:
+    if not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST_DAYS):
+        raise ConfigurationError(f"{name} is not a number of days", hint=f"set it to days, from 1 to {MOST_DAYS}")
     return int(number)
 
 

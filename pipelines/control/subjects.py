@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime
+from secrets import token_bytes
 
 import polars as pl
 import sqlalchemy as sa
@@ -17,11 +18,12 @@ DEVICE_SCHEMA = pl.Schema({"device": pl.Binary(), "until": pl.Datetime("us", "UT
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What decides whether a member may be deleted now."""
+    """What decides whether a member may be deleted now; as_of is the day that the accounts source speaks of."""
 
     open_listings: int
     open_trades: int
     last_transaction_date: date | None
+    as_of: date | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,15 @@ class Tombstone:
     key_id: str
     request_id: str
     effective_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """A request that needs a tombstone which another one raised."""
+
+    kind: str
+    pseudonym: bytes
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +77,28 @@ def store_account_facts(engine: sa.Engine, facts: pl.DataFrame) -> int:
 
 def find_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> AccountFacts | None:
     """The facts of one member, who may be stored under any of these pseudonyms."""
-    query = sa.select(account_facts).where(account_facts.c.user_pseudonym.in_(list(pseudonyms)))
+    found = list_account_facts(engine, pseudonyms)
+    return next(iter(found.values()), None)
+
+
+def list_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> dict[bytes, AccountFacts]:
+    """The facts of many members, by the pseudonyms under which they are stored."""
+    found: dict[bytes, AccountFacts] = {}
     with transaction(engine) as connection:
-        row = connection.execute(query).first()
-    return None if row is None else AccountFacts(row.open_listings, row.open_trades, row.last_transaction_date)
+        for start in range(0, len(pseudonyms), BATCH):
+            keys = list(pseudonyms[start : start + BATCH])
+            query = sa.select(account_facts).where(account_facts.c.user_pseudonym.in_(keys))
+            for row in connection.execute(query):
+                facts = AccountFacts(row.open_listings, row.open_trades, row.last_transaction_date, row.as_of)
+                found[bytes(row.user_pseudonym)] = facts
+    return found
+
+
+def find_newest_facts_day(engine: sa.Engine) -> date | None:
+    """The last day that the accounts source spoke of, whoever it was about."""
+    with transaction(engine) as connection:
+        newest: date | None = connection.execute(sa.select(sa.func.max(account_facts.c.as_of))).scalar_one()
+    return newest
 
 
 def find_members_with_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> frozenset[bytes]:
@@ -111,6 +140,26 @@ def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:
             matches = (tombstones.c.kind == stone.kind) & (tombstones.c.pseudonym == stone.pseudonym)
             if connection.execute(sa.select(tombstones.c.kind).where(matches)).first() is None:
                 connection.execute(sa.insert(tombstones).values(asdict(stone)))
+
+
+def withdraw_tombstones(connection: sa.Connection, request_id: str, heirs: Sequence[Heir]) -> None:
+    """Take back what one request raised, but for what its heirs need; part of the caller's transaction.
+
+    Rows that name nobody stay behind, one more than there were tombstones: their count is the version of all, by which
+    an ingestion in flight knows that they changed.
+    """
+    own = tombstones.c.request_id == request_id
+    raised = {(stone.kind, bytes(stone.pseudonym)) for stone in connection.execute(sa.select(tombstones).where(own))}
+    for heir in heirs:
+        if (heir.kind, heir.pseudonym) in raised:
+            same = own & (tombstones.c.kind == heir.kind) & (tombstones.c.pseudonym == heir.pseudonym)
+            connection.execute(sa.update(tombstones).where(same).values(request_id=heir.request_id))
+    withdrawn = connection.execute(sa.delete(tombstones).where(own)).rowcount
+    if withdrawn:
+        void = {"kind": "void", "key_id": "none", "request_id": request_id, "effective_at": datetime.now(UTC)}
+        connection.execute(
+            sa.insert(tombstones), [{**void, "pseudonym": token_bytes(16)} for _ in range(withdrawn + 1)]
+        )
 
 
 def read_suppression(engine: sa.Engine) -> Suppression:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -23,13 +24,7 @@ from pipelines.control.requests import (
     record_approval,
     store_plan,
 )
-from pipelines.control.subjects import (
-    AccountFacts,
-    find_account_facts,
-    forget_account_facts,
-    raise_tombstones,
-)
-from pipelines.deletion.eligibility import decide_eligibility
+from pipelines.control.subjects import AccountFacts, forget_account_facts, raise_tombstones
 from pipelines.deletion.outcome import describe_forgotten, describe_rewrite, summarise_outcome
 from pipelines.deletion.plan import (
     LEDGER_TABLE,
@@ -47,6 +42,7 @@ from pipelines.deletion.request import Subject, list_tombstones, new_request, se
 from pipelines.errors import ConfigurationError, PlanChangedError
 from pipelines.journeys.audit import require_declared
 from pipelines.journeys.build_marts import build_marts
+from pipelines.journeys.decide import decide_requests, find_holds, refuse_request
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.planning import close_requests, count_facts, draw_plan, find_accepted, guard_members
@@ -55,6 +51,19 @@ from pipelines.lake.purge import purge_table
 from pipelines.lake.replace import empty_table
 from pipelines.lake.rewrite import Rewrite, remove_subjects
 from pipelines.telemetry import record_step
+
+__all__ = [
+    "Planned",
+    "accept_landed",
+    "approve_plan",
+    "decide_requests",
+    "find_open_plans",
+    "plan_deletions",
+    "refuse_request",
+    "rehearse_plan",
+    "request_deletion",
+    "run_plan",
+]
 
 PIPELINE = "pipeline"
 FORGET = "forget"
@@ -80,26 +89,20 @@ def accept_landed(house: House) -> tuple[Delivery, ...]:
     return ingest(house, find_files(house, ("requests",)))
 
 
-def request_deletion(house: House, user_id: str, *, request_key: str, facts: AccountFacts | None) -> str:
-    """File one request by hand and return its id; the user id is not kept."""
+def request_deletion(
+    house: House, user_id: str, *, request_key: str, facts: AccountFacts | None, requested_at: datetime | None = None
+) -> str:
+    """File one request by hand and return its id; the user id is not kept.
+
+    requested_at: when the member asked, if that was earlier; the time until the due date runs from there.
+    """
+    now = house.now()
+    asked_at = min(requested_at or now, now)
     request = new_request(
-        house.keyring, user_id, request_key=request_key, channel="cli", requested_at=house.now(), facts=facts
+        house.keyring, user_id, request_key=request_key, channel="cli", requested_at=asked_at, facts=facts
     )
     enter_request(house.ledger, request)
     return request.request_id
-
-
-def decide_requests(house: House) -> tuple[DeletionRequest, ...]:
-    """Look at every open request again: the eligible get ready, behind a tombstone; the others wait with a reason."""
-    for request in list_requests(house.ledger, ("received", "waiting")):
-        subject = unseal_subject(request, house.keyring)
-        facts = subject.facts or find_account_facts(house.ledger, subject.users["membership"])
-        decided = decide_eligibility(facts, house.now().date())
-        if decided.is_eligible:
-            raise_tombstones(house.ledger, list_tombstones(request, subject, house.now()))
-        state = "ready" if decided.is_eligible else "waiting"
-        _move(house, [replace(request, eligible_on=decided.eligible_on)], state, decided.reason)
-    return list_requests(house.ledger, ("ready",))
 
 
 def plan_deletions(house: House, *, accept_share: float | None = None) -> Planned | None:
@@ -230,16 +233,22 @@ def _require_same(house: House, plan: StoredPlan, requests: Sequence[DeletionReq
 def _rewrite_tables(
     house: House, plan: StoredPlan, subjects: Mapping[str, Subject], announce: Announce, *, commit: bool = True
 ) -> None:
-    for table in rewritten_tables(plan.document):
+    for table in _leave_out_held(house, rewritten_tables(plan.document)):
         contract = house.catalogue.get("lake", table)
         requests = add_everybody(subjects_of_table(house.catalogue, table, subjects))
         remove_subjects(house.lake, contract, requests, plan=plan.digest, announce=announce, commit=commit)
 
 
 def _empty_tables(house: House, plan: StoredPlan, announce: Announce, *, commit: bool = True) -> None:
-    for table in emptied_tables(plan.document):
+    for table in _leave_out_held(house, emptied_tables(plan.document)):
         contract = house.catalogue.get("lake", table)
         empty_table(house.lake, contract, plan=plan.digest, announce=announce, commit=commit)
+
+
+def _leave_out_held(house: House, tables: Sequence[str]) -> list[str]:
+    """A hold that was placed after the run began protects what is not deleted yet."""
+    held = find_holds(house)
+    return [table for table in tables if table not in held]
 
 
 def _note_rewrite(house: House, digest: str, rewrite: Rewrite) -> None:

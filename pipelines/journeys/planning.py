@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipelines.control.holds import Hold, list_holds
 from pipelines.control.requests import DeletionRequest, get_plan, list_requests
 from pipelines.control.subjects import count_members, find_members_with_facts
 from pipelines.deletion.closure import LINK_COLUMNS, Closure, close_identities, gather_links
 from pipelines.deletion.guard import find_accepted_share, guard_plan
 from pipelines.deletion.plan import Document, make_plan
 from pipelines.deletion.request import Subject, unseal_subject
+from pipelines.journeys.decide import find_holds
 from pipelines.journeys.house import House
 from pipelines.lake.layout import read_files
 
@@ -31,7 +31,7 @@ def close_requests(house: House, requests: Sequence[DeletionRequest]) -> dict[st
 def draw_plan(house: House, closures: Mapping[str, Closure]) -> Document:
     """The plan as what is stored now makes it, under the holds of today."""
     subjects = {request_id: closure.subject for request_id, closure in closures.items()}
-    return make_plan(house.lake, house.catalogue, closures, _find_holds(house), count_facts(house, subjects))
+    return make_plan(house.lake, house.catalogue, closures, find_holds(house), count_facts(house, subjects))
 
 
 def count_facts(house: House, subjects: Mapping[str, Subject]) -> dict[str, int]:
@@ -64,10 +64,3 @@ def find_accepted(house: House, requests: Sequence[DeletionRequest]) -> float | 
     document = get_plan(house.ledger, digest).document
     planned = {request["request_id"] for request in document["requests"]}
     return find_accepted_share(document) if planned == {request.request_id for request in requests} else None
-
-
-def _find_holds(house: House) -> dict[str, Hold]:
-    """The tables of which nothing may go today, each with the hold that lasts longest."""
-    today = house.now().date()
-    protecting = (hold for hold in list_holds(house.ledger) if hold.protects_on(today))
-    return {hold.dataset: hold for hold in sorted(protecting, key=lambda hold: hold.ends_on)}

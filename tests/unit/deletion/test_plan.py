@@ -214,3 +214,23 @@ def test_links_are_searched_for_every_purpose_and_events_for_their_own(catalogue
     assert sorted(links["user_pseudonym"]) == sorted(every)
     surveys = subjects_of_table(catalogue, "survey_responses", subjects)["first"]
     assert surveys == {"user_pseudonym": subjects["first"].users["satisfaction"]}
+
+
+def test_plan_leaves_a_held_table_out_and_says_on_what_basis_until_when(
+    lake: Lake, catalogue: Catalogue, closures, store
+):
+    store("page_views", list(closures["first"].subject.users["usage"]), "a")
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    held = {
+        name: Hold(name, name, "case 7", DAY, now, "officer")
+        for name in ("page_views", "quarantined_lines", "searches")
+    }
+    document = make_plan(lake, catalogue, closures, held)
+    strategies = {dataset["table"]: dataset["strategy"] for dataset in document["datasets"]}
+    assert {name for name, strategy in strategies.items() if strategy == "held"} == {"page_views", "quarantined_lines"}
+    [views] = [dataset for dataset in document["datasets"] if dataset["table"] == "page_views"]
+    assert (views["legal_basis"], views["held_until"]) == ("case 7", "2026-11-20")
+    assert "page_views" not in rewritten_tables(document)
+    assert emptied_tables(document) == ()
+    assert touched_dates(document) == ()
+    assert digest_plan(document) != digest_plan(make_plan(lake, catalogue, closures))
