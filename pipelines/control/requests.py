@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.control.kept_subjects import keep_subject
 from pipelines.control.ledger import deletion_requests, plans, request_moves, transaction
 from pipelines.errors import ConfigurationError, DeletionError, StorageBusyError
 
@@ -28,7 +29,11 @@ MOVABLE = ("state", "reason", "eligible_on", "sealed_subject", "plan_digest", "c
 
 @dataclass(frozen=True, slots=True)
 class DeletionRequest:
-    """One request as the ledger holds it; the subject's pseudonyms are sealed, and gone once it is completed."""
+    """One request as the ledger holds it; the subject's pseudonyms are sealed, and gone once it is completed.
+
+    known_keys: ids of the keys that they were made under when it was filed, separated by spaces. sealed_extension:
+    pseudonyms under later keys, which ingestion adds and no move touches, so that none is lost to one.
+    """
 
     request_id: str
     request_key: str
@@ -40,6 +45,8 @@ class DeletionRequest:
     sealed_subject: bytes | None
     plan_digest: str | None
     completed_at: datetime | None
+    known_keys: str | None = None
+    sealed_extension: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,8 @@ def move_requests(engine: sa.Engine, requests: Sequence[DeletionRequest], move: 
     with transaction(engine) as connection:
         for request in requests:
             _require_following(request, move.state)
+            if move.state == "completed":
+                keep_subject(connection, request.request_id, move.at)
             _store_move(connection, request, replace(request, state=move.state, reason=move.reason))
             if (move.state, move.reason) != (request.state, request.reason):
                 _record_move(connection, request.request_id, move)
@@ -133,10 +142,13 @@ def _require_following(request: DeletionRequest, state: str) -> None:
 def _store_move(connection: sa.Connection, request: DeletionRequest, moved: DeletionRequest) -> None:
     """Only from the state that the caller saw, so that of two who move one request at once, one fails."""
     columns = deletion_requests.c
+    values = {name: getattr(moved, name) for name in MOVABLE}
+    if moved.sealed_subject is None:
+        values["sealed_extension"] = None
     statement = (
         sa.update(deletion_requests)
         .where((columns.request_id == request.request_id) & (columns.state == request.state))
-        .values({name: getattr(moved, name) for name in MOVABLE})
+        .values(values)
     )
     if connection.execute(statement).rowcount != 1:
         raise StorageBusyError(f"request {request.request_id} was moved by someone else", hint="run the step again")

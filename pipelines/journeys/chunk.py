@@ -18,9 +18,22 @@ from pipelines.contracts.formats import get_format
 from pipelines.contracts.model import Contract
 from pipelines.control.day_keys import open_quarantine_key
 from pipelines.control.deliveries import LineCounts
-from pipelines.control.subjects import Suppression, read_suppression, store_account_facts
+from pipelines.control.subjects import (
+    Suppression,
+    find_returning,
+    open_epochs,
+    read_suppression,
+    store_account_facts,
+)
 from pipelines.deletion.request import accept_requests
-from pipelines.ingestion.enrich import Batch, build_rows, pseudonymise_accounts, read_vocabulary, suppress_lines
+from pipelines.ingestion.enrich import (
+    Batch,
+    build_rows,
+    list_consents,
+    pseudonymise_accounts,
+    read_vocabulary,
+    suppress_lines,
+)
 from pipelines.ingestion.headers import Header
 from pipelines.ingestion.parse import ParsedLines, parse_chunk
 from pipelines.ingestion.quarantine import QUARANTINE, seal_rejects
@@ -160,8 +173,7 @@ def new_batch(house: House, contract: Contract, file_id: str, file_format: str) 
 
 def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, suppression: Suppression) -> None:
     """One chunk through the house: suppress, end identifiers, enrich, measure."""
-    left_out = _choose_left_out(batch.source, suppression)
-    rows, suppressed = suppress_lines(parsed.rows, left_out, suppression.devices, house.keyring)
+    rows, suppressed = _suppress(house, parsed.rows, batch.source, suppression)
     batch = replace(batch, visitor_keys=find_visitor_keys_of(house, batch.source, rows))
     shared, late = Rows(rows), 0
     for name, table_stage in stage.tables.items():
@@ -223,6 +235,8 @@ def describe_error(error: BaseException) -> str:
 
 
 def _store_accounts(house: House, rows: pl.DataFrame) -> None:
+    """Whoever consents anew is let in first: should a crash come then, the same lines are taken in again."""
+    open_epochs(house.ledger, list_consents(rows, house.keyring, house.now()))
     store_account_facts(house.ledger, pseudonymise_accounts(rows, house.keyring))
 
 
@@ -230,14 +244,23 @@ def _accept_requests(house: House, rows: pl.DataFrame) -> None:
     accept_requests(house.ledger, house.keyring, rows)
 
 
-def _choose_left_out(source: str, suppression: Suppression) -> pl.Series:
-    """Whose lines a source leaves out: who left and who refuses; facts of who refuses are kept; requests all count.
+def _suppress(
+    house: House, rows: pl.DataFrame, source: str, suppression: Suppression
+) -> tuple[pl.DataFrame, int]:
+    """Leave out who left, who refuses, and what is older than a return; facts of who refuses are kept.
 
-    A member who left may have to be deleted again, say after a restore.
+    Requests all count: a member who left may have to be deleted again, say after a restore.
     """
     if source == "requests":
-        return suppression.left.clear()
-    return suppression.left if source in LEDGER_SINKS else suppression.left.append(suppression.refusing)
+        return rows, 0
+    left, returned = suppression.left, suppression.returned
+    if source == "accounts" and suppression.departed.height:
+        returning = find_returning(suppression.departed, list_consents(rows, house.keyring, house.now()))
+        left, returned = left.filter(~left.is_in(returning["user"].implode())), pl.concat([returned, returning])
+    if source not in LEDGER_SINKS:
+        left = pl.concat([left, suppression.refusing])  # Series.append would make the first one longer for good
+    since = pl.col("until").dt.convert_time_zone(house.settings.timezone).dt.date()
+    return suppress_lines(rows, left, suppression.devices, house.keyring, returned.with_columns(since=since))
 
 
 # Sources whose rows end in the control ledger instead of a lake table; both sinks may be repeated without harm.
