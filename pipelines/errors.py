@@ -86,6 +86,10 @@ class PlanChangedError(DeletionError):
     """What the approved plan covers has changed since it was made."""
 
 
+class RestoredCopyError(DeletionError):
+    """Ledger, lake or certificates are not of one time: a copy was restored, and may bring back who was deleted."""
+
+
 class DeletionIncompleteError(DeletionError):
     """The independent scan still found the subject, or something could not be read."""
 

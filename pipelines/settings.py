@@ -30,7 +30,8 @@ class Settings:
     keyring_source: file, file:PATH, env:VARIABLE, or command:COMMAND LINE, whose output is the keyring.
     landing_uri: where files arrive, a path or a URI such as s3://bucket/landing. quiet_seconds: how long a file must
     have been left alone before it is read, where the file system cannot tell whether somebody is writing it.
-    processes: how many share the work on a large file; 1 for none but the one that was started.
+    processes: how many share the work on a large file; 1 for none but the one that was started. longest_copy_days: how
+    long any copy of the lake lives, and with it what is needed to repeat deletions in it.
     """
 
     home: Path
@@ -47,6 +48,7 @@ class Settings:
     landing_uri: str
     quiet_seconds: int
     processes: int
+    longest_copy_days: int
 
     @property
     def landing(self) -> Path:
@@ -101,6 +103,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
         quiet_seconds=_read_seconds(given.get("TOKUMEI_QUIET_SECONDS", "60")),
         processes=_read_processes(given.get("TOKUMEI_PROCESSES", str(min(2, os.cpu_count() or 1)))),
+        longest_copy_days=_read_copy_days(given.get("TOKUMEI_LONGEST_COPY_DAYS", "400")),
     )
 
 
@@ -140,6 +143,12 @@ def _read_seconds(number: str) -> int:
 def _read_processes(number: str) -> int:
     if not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST_PROCESSES):
         raise ConfigurationError("TOKUMEI_PROCESSES is not a number of processes", hint="set it to a number such as 2")
+    return int(number)
+
+
+def _read_copy_days(number: str) -> int:
+    if not (number.isascii() and number.isdigit()):
+        raise ConfigurationError("TOKUMEI_LONGEST_COPY_DAYS is not a whole number", hint="set it to days such as 400")
     return int(number)
 
 

@@ -137,7 +137,7 @@ def open_epochs(engine: sa.Engine, consents: pl.DataFrame) -> int:
 
 
 def find_returning(departed: pl.DataFrame, consents: pl.DataFrame) -> pl.DataFrame:
-    """Columns user and until: who of the departed (user, left_at) consented (user, consented_at) since, and when first."""
+    """Columns user and until: who of the departed (user, left_at) consented (user, consented_at) since, and when."""
     since = consents.join(departed, on="user").filter(pl.col("consented_at") > pl.col("left_at"))
     return since.group_by("user").agg(until=pl.col("consented_at").min()).cast(RETURNED_SCHEMA)
 

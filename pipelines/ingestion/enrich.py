@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import polars as pl
 
@@ -199,7 +199,7 @@ def _leave_out_devices(rows: pl.DataFrame, devices: pl.DataFrame, key: Key) -> p
 
 def list_consents(raw: pl.DataFrame, keyring: Keyring, until: datetime) -> pl.DataFrame:
     """Columns user (membership pseudonym) and consented_at: the moments, none of them later than until, of consents."""
-    given = raw.filter(pl.col("consent") & (pl.col("consented_at") <= until))
+    given = raw.filter(pl.col("consent") & (pl.col("consented_at") <= until.astimezone(UTC)))
     key = keyring.current("membership")
     return given.select(pseudonymise(pl.col("user_id"), "user", key).alias("user"), "consented_at")
 

@@ -32,6 +32,7 @@ from pipelines.control.subjects import (
 )
 from pipelines.deletion.closure import Closure, close_identity
 from pipelines.deletion.eligibility import decide_eligibility
+from pipelines.deletion.known_devices import recall_devices
 from pipelines.deletion.outcome import describe_forgotten, describe_rewrite, summarise_outcome
 from pipelines.deletion.plan import (
     LEDGER_TABLE,
@@ -148,7 +149,9 @@ def find_open_plans(house: House) -> tuple[str, ...]:
 
 def _close_identities(house: House, requests: Sequence[DeletionRequest]) -> dict[str, Closure]:
     links = read_columns(house.lake, house.catalogue.get("lake", "identity_links"), LINK_COLUMNS)
-    return {request.request_id: close_identity(unseal_subject(request, house.keyring), links) for request in requests}
+    subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
+    closures = {request_id: close_identity(subject, links) for request_id, subject in subjects.items()}
+    return recall_devices(closures, subjects, lambda: [links])
 
 
 def _freeze(house: House, request: DeletionRequest, subject: Subject, digest: str) -> DeletionRequest:
