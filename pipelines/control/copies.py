@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from pipelines.control.ledger import accepted_gaps, deletion_requests, plans, request_moves, tombstones, transaction
 
-LOOKED_BACK = 20  # plans: a copy that is older than the last one lacks it; some more, since runs may overlap
+PLANS = 400  # the last ones that are looked at, a year's where there is one a day
+MARKS = 3  # a copy older than the last plan of a table lacks it; some more, since the runs of two may overlap
 FINISHED = ("verifying", "held", "completed")
 
 Gap = tuple[str, str]  # a table, and the digest of a plan that is to stand in it
 
 
-def list_finished_plans(engine: sa.Engine) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """Digest and outcome of the plans approved last whose run is over, and whose commits therefore stand."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A plan whose run is over and stands in a table, with the number of its last commit there."""
+
+    table: str
+    digest: str
+    number: int
+
+
+def list_marks(engine: sa.Engine, tables: Collection[str]) -> tuple[Mark, ...]:
+    """For each of some tables the plans that must stand in it, those that were approved last."""
     finished = sa.select(deletion_requests.c.plan_digest).where(deletion_requests.c.state.in_(FINISHED))
     query = sa.select(plans.c.digest, plans.c.outcome).where(plans.c.digest.in_(finished))
+    marks: dict[str, list[Mark]] = {table: [] for table in tables}
     with transaction(engine) as connection:
-        found = connection.execute(query.order_by(plans.c.approved_at.desc()).limit(LOOKED_BACK))
-        return tuple((row.digest, row.outcome) for row in found)
+        for digest, outcome in connection.execute(query.order_by(plans.c.approved_at.desc()).limit(PLANS)):
+            for table, found in marks.items():
+                if numbers := [int(step) for step in outcome.get(table, {}) if step.isdigit()]:
+                    found.append(Mark(table, digest, max(numbers)))
+            if all(len(found) >= MARKS for found in marks.values()):
+                break
+    return tuple(mark for found in marks.values() for mark in found[:MARKS])
 
 
 def list_accepted_gaps(engine: sa.Engine) -> frozenset[Gap]:

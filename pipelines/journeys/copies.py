@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pipelines.control.copies import Gap, find_unknown, list_accepted_gaps, list_finished_plans, lost_tombstones
+from pipelines.control.copies import Gap, find_unknown, list_accepted_gaps, list_marks, lost_tombstones
 from pipelines.control.kept_subjects import forget_kept
 from pipelines.control.requests import list_requests
 from pipelines.control.subjects import RESTORE
@@ -43,17 +43,11 @@ def find_gaps(house: House) -> tuple[Gap, ...]:
     """Each table that has no transaction of a plan that was carried out there, unless that is known."""
     known = list_accepted_gaps(house.ledger)
     contracts = {contract.name: contract for contract in house.catalogue.layer("lake")}
-    expected = [
-        (name, digest, max(numbers))
-        for digest, outcome in list_finished_plans(house.ledger)
-        for name, steps in outcome.items()
-        if name in contracts and (name, digest) not in known
-        if (numbers := [int(step) for step in steps if step.isdigit()])
-    ]
     return tuple(
-        (name, digest)
-        for name, digest, number in expected
-        if open_batch(house.lake, contracts[name], digest)[1] < number
+        (mark.table, mark.digest)
+        for mark in list_marks(house.ledger, contracts)
+        if (mark.table, mark.digest) not in known
+        if open_batch(house.lake, contracts[mark.table], mark.digest)[1] < mark.number
     )
 
 

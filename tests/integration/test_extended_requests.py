@@ -1,4 +1,4 @@
-"""Keys may change while a request waits: what is stored under a later key goes with it, and under a destroyed one too."""
+"""Keys may change while a request waits: what is stored under a later key goes too, and under a destroyed one."""
 
 from dataclasses import replace
 

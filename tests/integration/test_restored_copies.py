@@ -1,4 +1,4 @@
-"""A copy that is restored brings nobody back: it is noticed before anything is built on it, and deletions are repeated."""
+"""A copy that is restored brings nobody back: it is noticed before anything is built on it, and deletions go again."""
 
 import shutil
 from dataclasses import dataclass
@@ -78,7 +78,7 @@ def test_restored_lake_is_refused_until_everybody_is_gone_again(town, before):
     land_visit(town)
     assert not scan([town.home], before.gone[:1], excluded=[town.home / "keys"]).clean, "the positive control"
     for step in (lambda house: ingest(house, find_files(house)), build_marts, replay_rejected):
-        with pytest.raises(RestoredCopyError, match="older than the ledger: .*run `tokumei delete reapply`"):
+        with pytest.raises(RestoredCopyError, match=r"older than the ledger: .*run `tokumei delete reapply`"):
             step(town.house)
     assert (town.home / "landing" / "access" / "after.jsonl").exists()
     done = reapply_deletions(town.house)

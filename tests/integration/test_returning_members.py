@@ -43,9 +43,9 @@ def consent_now(town) -> datetime:
     return left_at + (datetime.now(UTC) - left_at) / 2
 
 
-def land_return(town, consented_at: datetime, **changes: object) -> LineCounts:
-    as_of = consented_at.astimezone(TOKYO).date().isoformat()
-    said = {"consented_at": consented_at.isoformat(), **changes}
+def land_return(town, moment: datetime, **changes: object) -> LineCounts:
+    as_of = moment.astimezone(TOKYO).date().isoformat()
+    said = {"consented_at": moment.isoformat(), **changes}
     town.land("accounts", "back.jsonl", [account(town.leaver, as_of, **said)])
     [delivery] = ingest(town.house, find_files(town.house, ("accounts",)))
     return delivery.counts

@@ -186,8 +186,8 @@ def test_repeated_deletion_leaves_the_moment_of_the_first_one(ledger: sa.Engine)
     raise_tombstones(ledger, [stone("user", USER), stone("device", DEVICE)])
     open_epochs(ledger, consents((USER, LATER)))
     enter_request(ledger, replace(received("repeat"), channel=RESTORE))
-    later = [replace(stone(kind, of, "repeat"), effective_at=LATER) for kind, of in (("user", USER), ("device", DEVICE))]
-    raise_tombstones(ledger, later)
+    later = [stone("user", USER, "repeat"), stone("device", DEVICE, "repeat")]
+    raise_tombstones(ledger, [replace(each, effective_at=LATER) for each in later])
     suppression = read_suppression(ledger)
     assert (suppression.left.to_list(), suppression.devices.rows()) == ([USER], [(DEVICE, NOON)])
     complete(ledger, "repeat")
