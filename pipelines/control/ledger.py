@@ -99,6 +99,9 @@ tombstones = sa.Table(
     sa.Column("effective_at", Instant, nullable=False),
     sa.Column("until", Instant),  # of a user who returned: what they consented anew to begins then; null for ever
     sa.Column("mark", sa.BigInteger, nullable=False, server_default="0"),  # random, another one with each change
+    sa.Column("earlier_request_id", sa.String(36)),  # whose tombstone this was before, and how it stood
+    sa.Column("earlier_at", Instant),
+    sa.Column("earlier_until", Instant),
 )
 
 deletion_requests = sa.Table(

@@ -49,6 +49,15 @@ class Tombstone:
 
 
 @dataclass(frozen=True, slots=True)
+class Heir:
+    """A request that needs a tombstone which another one raised."""
+
+    kind: str
+    pseudonym: bytes
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """Whose lines are left out on ingestion, under membership pseudonyms.
 
@@ -117,8 +126,26 @@ def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:
             elif standing.request_id != stone.request_id and (standing.is_closed or standing.until):
                 repeats = _find_channel(connection, stone.request_id) == RESTORE
                 effective_at = standing.effective_at if repeats else stone.effective_at
-                changed = asdict(stone) | {"effective_at": effective_at, "mark": _new_mark()}
+                changed = asdict(stone) | {"effective_at": effective_at, "mark": _new_mark()} | _remember(standing)
                 connection.execute(sa.update(tombstones).where(is_same).values(changed))
+
+
+def withdraw_tombstones(connection: sa.Connection, request_id: str, heirs: Sequence[Heir] = ()) -> None:
+    """Take back what one request raised, but for what its heirs need; part of the caller's transaction.
+
+    A tombstone that it had taken over stands again as it did before: who returned stays returned, and nothing of their
+    earlier epoch comes back.
+    """
+    own = tombstones.c.request_id == request_id
+    needed = {(heir.kind, heir.pseudonym): heir.request_id for heir in heirs}
+    for stone in connection.execute(sa.select(tombstones).where(own)).all():
+        is_same = (tombstones.c.kind == stone.kind) & (tombstones.c.pseudonym == stone.pseudonym)
+        heir = needed.get((stone.kind, bytes(stone.pseudonym)))
+        if heir or stone.earlier_request_id:
+            changed = {"request_id": heir} if heir else _recall(stone)
+            connection.execute(sa.update(tombstones).where(is_same).values({**changed, "mark": _new_mark()}))
+        else:
+            connection.execute(sa.delete(tombstones).where(is_same))
 
 
 def open_epochs(engine: sa.Engine, consents: pl.DataFrame) -> int:
@@ -127,6 +154,8 @@ def open_epochs(engine: sa.Engine, consents: pl.DataFrame) -> int:
     consents: columns user (membership pseudonym) and consented_at. The first consent after the tombstone counts. Nobody
     returns while a request of theirs is open, for it would take the new epoch with the old one.
     """
+    if not consents.height:
+        return 0
     with transaction(engine) as connection:
         departed = _list_departed(connection.execute(_select_stones()).all())
         returning = find_returning(departed, consents)
@@ -192,6 +221,19 @@ def _list_departed(stones: Sequence[Any]) -> pl.DataFrame:
     free = [stone for stone in stones if stone.kind == "user" and stone.until is None and stone.is_closed]
     rows = [(bytes(stone.pseudonym), stone.effective_at) for stone in free]
     return pl.DataFrame(rows, schema=DEPARTED_SCHEMA, orient="row")
+
+
+def _remember(standing: Any) -> dict[str, Any]:  # noqa: ANN401 - a row
+    return {
+        "earlier_request_id": standing.request_id,
+        "earlier_at": standing.effective_at,
+        "earlier_until": standing.until,
+    }
+
+
+def _recall(stone: Any) -> dict[str, Any]:  # noqa: ANN401 - a row
+    before = {"request_id": stone.earlier_request_id, "effective_at": stone.earlier_at, "until": stone.earlier_until}
+    return {**before, "earlier_request_id": None, "earlier_at": None, "earlier_until": None}
 
 
 def _find_channel(connection: sa.Connection, request_id: str) -> str | None:

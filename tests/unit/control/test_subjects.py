@@ -15,6 +15,7 @@ from pipelines.control.requests import DeletionRequest, Move, enter_request, get
 from pipelines.control.subjects import (
     RESTORE,
     AccountFacts,
+    Heir,
     Tombstone,
     count_account_facts,
     find_account_facts,
@@ -25,6 +26,7 @@ from pipelines.control.subjects import (
     read_suppression,
     store_account_facts,
     suppression_version,
+    withdraw_tombstones,
 )
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -192,6 +194,33 @@ def test_repeated_deletion_leaves_the_moment_of_the_first_one(ledger: sa.Engine)
     assert (suppression.left.to_list(), suppression.devices.rows()) == ([USER], [(DEVICE, NOON)])
     complete(ledger, "repeat")
     assert open_epochs(ledger, consents((USER, LATER))) == 1, "the consent that was given since still holds"
+
+
+def withdraw(ledger: sa.Engine, request_id: str, *heirs: Heir) -> None:
+    with ledger.begin() as connection:
+        withdraw_tombstones(connection, request_id, heirs)
+
+
+def test_withdrawn_tombstones_are_gone_but_for_what_an_heir_needs(ledger: sa.Engine):
+    raise_tombstones(ledger, [stone("user", USER), stone("device", DEVICE), stone("user", OTHER, "another")])
+    version = suppression_version(ledger)
+    withdraw(ledger, "request", Heir("device", DEVICE, "heir"))
+    suppression = read_suppression(ledger)
+    assert (suppression.left.to_list(), suppression.devices.rows()) == ([OTHER], [(DEVICE, NOON)])
+    assert suppression.version != version
+    withdraw(ledger, "heir")
+    assert read_suppression(ledger).devices.height == 0
+
+
+def test_earlier_epoch_stays_away_when_the_member_who_returned_is_refused(ledger: sa.Engine):
+    raise_tombstones(ledger, [stone("user", USER)])
+    open_epochs(ledger, consents((USER, LATER)))
+    version = suppression_version(ledger)
+    raise_tombstones(ledger, [replace(stone("user", USER, "again"), effective_at=LATER + timedelta(days=9))])
+    withdraw(ledger, "again")
+    suppression = read_suppression(ledger)
+    assert (suppression.left.to_list(), suppression.returned.rows()) == ([], [(USER, LATER)])
+    assert suppression.version != version
 
 
 def test_subject_of_a_completed_request_is_kept_until_no_copy_holds_it(ledger: sa.Engine, tmp_path: Path):
