@@ -90,6 +90,10 @@ class PlanTooLargeError(DeletionError):
     """A plan would take a larger share of some dataset, or of all members, than anybody has accepted."""
 
 
+class RestoredCopyError(DeletionError):
+    """Ledger, lake or certificates are not of one time: a copy was restored, and may bring back who was deleted."""
+
+
 class DeletionIncompleteError(DeletionError):
     """The independent scan still found the subject, or something could not be read."""
 

@@ -36,6 +36,7 @@ class Settings:
     guard_share: of the rows of a table, or of all members, that a deletion plan may take without being asked, 0 to 1.
     deadline_days: within how many days of its filing a deletion is done. deadline_warning_days: how many days before
     its due date a request that is still open is warned of.
+    longest_copy_days: how long any copy of the lake lives, and with it what is needed to repeat deletions in it.
     """
 
     home: Path
@@ -55,6 +56,7 @@ class Settings:
     guard_share: float
     deadline_days: int
     deadline_warning_days: int
+    longest_copy_days: int
 
     @property
     def landing(self) -> Path:
@@ -114,6 +116,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         ),
         processes=_read_processes(given.get("TOKUMEI_PROCESSES", str(min(2, os.cpu_count() or 1)))),
         guard_share=_read_share(given.get("TOKUMEI_GUARD_SHARE", "0.2")),
+        longest_copy_days=_read_copy_days(given.get("TOKUMEI_LONGEST_COPY_DAYS", "400")),
     )
 
 
@@ -168,6 +171,12 @@ def _read_share(number: str) -> float:
             "TOKUMEI_GUARD_SHARE is not a share", hint="set it to a number from 0 to 1, such as 0.2"
         )
     return float(number)
+
+
+def _read_copy_days(number: str) -> int:
+    if not (number.isascii() and number.isdigit()):
+        raise ConfigurationError("TOKUMEI_LONGEST_COPY_DAYS is not a whole number", hint="set it to days such as 400")
+    return int(number)
 
 
 def setting_names() -> tuple[str, ...]:

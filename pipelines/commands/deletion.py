@@ -189,3 +189,36 @@ def _draw_due(record: Mapping[str, Any]) -> str:
         return ""
     left = f"{days} days left" if days >= 0 else f"{-days} days overdue"
     return f"due {record['due_on']} ({left})"
+
+
+@app.command("reapply")
+def reapply(*, as_json: JsonOption = False) -> None:
+    """After a copy of the lake was restored: find who had left and is stored again, and file their deletions anew."""
+    from pipelines.journeys.house import open_house
+    from pipelines.journeys.reapply import reapply_deletions
+
+    done = reapply_deletions(open_house(load_settings()))
+    record = {"searched": done.searched_count, "requests": done.request_ids, "older_tables": done.tables}
+    print_record(record, as_json=as_json, draw=_draw_reapplied)
+
+
+def _draw_reapplied(record: Mapping[str, Any]) -> str:
+    older = f"older than the ledger: {', '.join(record['older_tables'])}" if record["older_tables"] else ""
+    told = f"{len(record['requests'])} of {record['searched']} who left are stored again"
+    return "\n".join(line for line in (older, told, *record["requests"]) if line)
+
+
+@app.command("readmit")
+def readmit(
+    *,
+    user_id: Annotated[str, typer.Option(help="The member's id; is not kept.")],
+    consented_at: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="When they consented anew, with offset.")
+    ],
+) -> None:
+    """Let a member return who was deleted: what comes is stored again, but nothing older than their consent."""
+    from pipelines.journeys.house import open_house
+    from pipelines.journeys.readmit import readmit_member
+
+    readmit_member(open_house(load_settings()), user_id, consented_at)
+    typer.echo(f"readmitted; whatever is not newer than {consented_at.isoformat()} stays out")

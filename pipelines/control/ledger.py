@@ -110,6 +110,11 @@ tombstones = sa.Table(
     sa.Column("key_id", sa.String(64), nullable=False),
     sa.Column("request_id", sa.String(36), nullable=False),
     sa.Column("effective_at", Instant, nullable=False),
+    sa.Column("until", Instant),  # of a user who returned: what they consented anew to begins then; null for ever
+    sa.Column("mark", sa.BigInteger, nullable=False, server_default="0"),  # random, another one with each change
+    sa.Column("earlier_request_id", sa.String(36)),  # whose tombstone this was before, and how it stood
+    sa.Column("earlier_at", Instant),
+    sa.Column("earlier_until", Instant),
 )
 
 deletion_requests = sa.Table(
@@ -128,6 +133,25 @@ deletion_requests = sa.Table(
     sa.Column("due_on", sa.Date),
     sa.Column("held_datasets", Names),  # whose holds it waits for
     sa.Column("earlier_plans", Names),  # what was carried out of it before a hold stopped the rest
+    sa.Column("known_keys", sa.Text),  # ids of the keys under which its member was known when it was filed
+    sa.Column("sealed_extension", sa.LargeBinary),  # pseudonyms under later keys, which no move of the request touches
+)
+
+kept_subjects = sa.Table(
+    "kept_subjects",
+    metadata,
+    sa.Column("request_id", sa.String(36), primary_key=True),
+    sa.Column("sealed_subject", sa.LargeBinary, nullable=False),
+    sa.Column("sealed_extension", sa.LargeBinary),
+    sa.Column("completed_at", Instant, nullable=False),
+)
+
+accepted_gaps = sa.Table(
+    "accepted_gaps",
+    metadata,
+    sa.Column("table_name", sa.String(64), primary_key=True),
+    sa.Column("plan_digest", sa.String(64), primary_key=True),
+    sa.Column("accepted_at", Instant, nullable=False),
 )
 
 request_moves = sa.Table(

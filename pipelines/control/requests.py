@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipelines.control.kept_subjects import keep_subject
 from pipelines.control.ledger import deletion_requests, plans, request_moves, transaction
 from pipelines.control.subjects import Heir, withdraw_tombstones
 from pipelines.errors import ConfigurationError, DeletionError, StorageBusyError
@@ -47,6 +48,8 @@ class DeletionRequest:
 
     due_on: the last day of the time that was promised, None until the request was first decided. held_datasets: the
     lake tables whose holds keep the rest of a held request; earlier_plans: digests of the plans carried out before.
+    known_keys: ids of the keys that they were made under when it was filed, separated by spaces. sealed_extension:
+    pseudonyms under later keys, which ingestion adds and no move touches, so that none is lost to one.
     """
 
     request_id: str
@@ -62,6 +65,8 @@ class DeletionRequest:
     due_on: date | None = None
     held_datasets: tuple[str, ...] = ()
     earlier_plans: tuple[str, ...] = ()
+    known_keys: str | None = None
+    sealed_extension: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,8 @@ def refuse_request(
 
 def _move(connection: sa.Connection, request: DeletionRequest, move: Move) -> None:
     _require_following(request, move.state)
+    if move.state == "completed":
+        keep_subject(connection, request.request_id, move.at)
     _store_move(connection, request, replace(request, state=move.state, reason=move.reason))
     if (move.state, move.reason) != (request.state, request.reason):
         _record_move(connection, request.request_id, move)
@@ -188,10 +195,13 @@ def _require_following(request: DeletionRequest, state: str) -> None:
 def _store_move(connection: sa.Connection, request: DeletionRequest, moved: DeletionRequest) -> None:
     """Only from the state that the caller saw, so that of two who move one request at once, one fails."""
     columns = deletion_requests.c
+    values = {name: getattr(moved, name) for name in MOVABLE}
+    if moved.sealed_subject is None:
+        values["sealed_extension"] = None
     statement = (
         sa.update(deletion_requests)
         .where((columns.request_id == request.request_id) & (columns.state == request.state))
-        .values({name: getattr(moved, name) for name in MOVABLE})
+        .values(values)
     )
     if connection.execute(statement).rowcount != 1:
         raise StorageBusyError(f"request {request.request_id} was moved by someone else", hint="run the step again")

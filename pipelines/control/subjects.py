@@ -1,11 +1,16 @@
-"""What the ledger knows of data subjects, under membership pseudonyms: account facts, consent, tombstones."""
+"""What the ledger knows of data subjects, under membership pseudonyms: account facts, consent, tombstones.
+
+A tombstone stands for ever, unless its member returns and consents anew: then it ends at that moment, what is older
+stays away, and a new epoch begins. A member who leaves again closes it.
+"""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
-from secrets import token_bytes
+from datetime import date, datetime
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -13,7 +18,13 @@ import sqlalchemy as sa
 from pipelines.control.ledger import account_facts, deletion_requests, tombstones, transaction
 
 BATCH = 500
-DEVICE_SCHEMA = pl.Schema({"device": pl.Binary(), "until": pl.Datetime("us", "UTC")})
+MOMENT = pl.Datetime("us", "UTC")
+DEVICE_SCHEMA = pl.Schema({"device": pl.Binary(), "until": MOMENT})
+RETURNED_SCHEMA = pl.Schema({"user": pl.Binary(), "until": MOMENT})
+DEPARTED_SCHEMA = pl.Schema({"user": pl.Binary(), "left_at": MOMENT})
+CLOSED = ("completed", "refused")  # the states of a request in which nothing more is deleted for it
+RESTORE = "restore"  # the channel of requests that repeat a completed deletion
+MARKS = 2**40
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +39,14 @@ class AccountFacts:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """One pseudonym whose rows must never be stored again."""
+    """One pseudonym whose rows must never be stored again; of a user who returned, those up to a moment."""
 
     kind: str
     pseudonym: bytes
     key_id: str
     request_id: str
     effective_at: datetime
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +63,16 @@ class Suppression:
     """Whose lines are left out on ingestion, under membership pseudonyms.
 
     left and refusing: members who left, and who do not consent (Binary). devices: columns device and until; lines of
-    these devices up to that moment belong to someone who left. version: changes whenever a tombstone is raised.
+    these devices up to that moment belong to someone who left. returned: columns user and until; lines of these
+    members up to that moment are of an earlier epoch. departed: columns user and left_at, those of left who are free to
+    return, since their deletion is done. version: changes whenever a tombstone does.
     """
 
     left: pl.Series
     refusing: pl.Series
     devices: pl.DataFrame
+    returned: pl.DataFrame
+    departed: pl.DataFrame
     version: int
 
 
@@ -134,61 +150,135 @@ def _is_one_of(pseudonyms: Sequence[bytes]) -> sa.ColumnElement[bool]:
 
 
 def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:
-    """Enter tombstones that are not there yet; from here on nothing of these subjects is stored."""
+    """Enter tombstones; from here on nothing of these subjects is stored.
+
+    One that stands already stays as it is while its request is open. Later requests take it over: a member who had
+    returned leaves again, a device has had another owner. Those that repeat a deletion leave its moment as it was.
+    """
     with transaction(engine) as connection:
         for stone in stones:
-            matches = (tombstones.c.kind == stone.kind) & (tombstones.c.pseudonym == stone.pseudonym)
-            if connection.execute(sa.select(tombstones.c.kind).where(matches)).first() is None:
-                connection.execute(sa.insert(tombstones).values(asdict(stone)))
+            is_same = (tombstones.c.kind == stone.kind) & (tombstones.c.pseudonym == stone.pseudonym)
+            standing = connection.execute(_select_stones().where(is_same)).first()
+            if standing is None:
+                connection.execute(sa.insert(tombstones).values(asdict(stone) | {"mark": _new_mark()}))
+            elif standing.request_id != stone.request_id and (standing.is_closed or standing.until):
+                repeats = _find_channel(connection, stone.request_id) == RESTORE
+                effective_at = standing.effective_at if repeats else stone.effective_at
+                changed = asdict(stone) | {"effective_at": effective_at, "mark": _new_mark()} | _remember(standing)
+                connection.execute(sa.update(tombstones).where(is_same).values(changed))
 
 
-def withdraw_tombstones(connection: sa.Connection, request_id: str, heirs: Sequence[Heir]) -> None:
+def withdraw_tombstones(connection: sa.Connection, request_id: str, heirs: Sequence[Heir] = ()) -> None:
     """Take back what one request raised, but for what its heirs need; part of the caller's transaction.
 
-    Rows that name nobody stay behind, one more than there were tombstones: their count is the version of all, by which
-    an ingestion in flight knows that they changed.
+    A tombstone that it had taken over stands again as it did before: who returned stays returned, and nothing of their
+    earlier epoch comes back.
     """
     own = tombstones.c.request_id == request_id
-    raised = {(stone.kind, bytes(stone.pseudonym)) for stone in connection.execute(sa.select(tombstones).where(own))}
-    for heir in heirs:
-        if (heir.kind, heir.pseudonym) in raised:
-            same = own & (tombstones.c.kind == heir.kind) & (tombstones.c.pseudonym == heir.pseudonym)
-            connection.execute(sa.update(tombstones).where(same).values(request_id=heir.request_id))
-    withdrawn = connection.execute(sa.delete(tombstones).where(own)).rowcount
-    if withdrawn:
-        void = {"kind": "void", "key_id": "none", "request_id": request_id, "effective_at": datetime.now(UTC)}
-        connection.execute(
-            sa.insert(tombstones), [{**void, "pseudonym": token_bytes(16)} for _ in range(withdrawn + 1)]
-        )
+    needed = {(heir.kind, heir.pseudonym): heir.request_id for heir in heirs}
+    for stone in connection.execute(sa.select(tombstones).where(own)).all():
+        is_same = (tombstones.c.kind == stone.kind) & (tombstones.c.pseudonym == stone.pseudonym)
+        heir = needed.get((stone.kind, bytes(stone.pseudonym)))
+        if heir or stone.earlier_request_id:
+            changed = {"request_id": heir} if heir else _recall(stone)
+            connection.execute(sa.update(tombstones).where(is_same).values({**changed, "mark": _new_mark()}))
+        else:
+            connection.execute(sa.delete(tombstones).where(is_same))
+
+
+def open_epochs(engine: sa.Engine, consents: pl.DataFrame) -> int:
+    """Let members return who consented anew after they left; returns how many did.
+
+    consents: columns user (membership pseudonym) and consented_at. The first consent after the tombstone counts. Nobody
+    returns while a request of theirs is open, for it would take the new epoch with the old one.
+    """
+    if not consents.height:
+        return 0
+    with transaction(engine) as connection:
+        departed = _list_departed(connection.execute(_select_stones()).all())
+        returning = find_returning(departed, consents)
+        for user, until in returning.iter_rows():
+            is_theirs = (tombstones.c.kind == "user") & (tombstones.c.pseudonym == user)
+            connection.execute(sa.update(tombstones).where(is_theirs).values(until=until, mark=_new_mark()))
+    return returning.height
+
+
+def find_returning(departed: pl.DataFrame, consents: pl.DataFrame) -> pl.DataFrame:
+    """Columns user and until: who of the departed (user, left_at) consented (user, consented_at) since, and when."""
+    since = consents.join(departed, on="user").filter(pl.col("consented_at") > pl.col("left_at"))
+    return since.group_by("user").agg(until=pl.col("consented_at").min()).cast(RETURNED_SCHEMA)
 
 
 def read_suppression(engine: sa.Engine) -> Suppression:
     """Everybody to leave out now. Any failure to read it propagates: without tombstones nothing may be ingested."""
     refusing = sa.select(account_facts.c.user_pseudonym).where(account_facts.c.consent.is_(False))
     with transaction(engine) as connection:
-        stones = connection.execute(sa.select(tombstones)).all()
+        stones = connection.execute(_select_stones()).all()
         unwilling = [bytes(pseudonym) for pseudonym in connection.execute(refusing).scalars()]
-    left = [bytes(stone.pseudonym) for stone in stones if stone.kind == "user"]
+    left = [bytes(stone.pseudonym) for stone in stones if stone.kind == "user" and stone.until is None]
+    returned = [(bytes(stone.pseudonym), stone.until) for stone in stones if stone.kind == "user" and stone.until]
     devices = [(bytes(stone.pseudonym), stone.effective_at) for stone in stones if stone.kind == "device"]
     return Suppression(
         left=pl.Series("user", left, dtype=pl.Binary),
         refusing=pl.Series("user", unwilling, dtype=pl.Binary),
         devices=pl.DataFrame(devices, schema=DEVICE_SCHEMA, orient="row"),
-        version=len(stones),
+        returned=pl.DataFrame(returned, schema=RETURNED_SCHEMA, orient="row"),
+        departed=_list_departed(stones),
+        version=len(stones) + sum(stone.mark for stone in stones),
     )
 
 
 def read_departed(engine: sa.Engine) -> tuple[bytes, ...]:
-    """Members whose deletion is completed. Not their devices, which somebody else may use from then on."""
+    """Members whose deletion is completed and who did not return.
+
+    Not their devices, which somebody else may use from then on.
+    """
     completed = sa.select(deletion_requests.c.request_id).where(deletion_requests.c.state == "completed")
-    query = sa.select(tombstones.c.pseudonym).where(
-        (tombstones.c.kind == "user") & tombstones.c.request_id.in_(completed)
-    )
+    stands = (tombstones.c.kind == "user") & tombstones.c.until.is_(None)
+    query = sa.select(tombstones.c.pseudonym).where(stands & tombstones.c.request_id.in_(completed))
     with transaction(engine) as connection:
         return tuple(bytes(pseudonym) for pseudonym in connection.execute(query).scalars())
 
 
 def suppression_version(engine: sa.Engine) -> int:
-    """Changes whenever a tombstone is raised."""
+    """Changes whenever a tombstone is raised, ends, or is taken away, in whatever order these come."""
+    counted = sa.select(sa.func.count() + sa.func.coalesce(sa.func.sum(tombstones.c.mark), 0)).select_from(tombstones)
     with transaction(engine) as connection:
-        return connection.execute(sa.select(sa.func.count()).select_from(tombstones)).scalar_one()
+        return int(connection.execute(counted).scalar_one())
+
+
+def _select_stones() -> sa.Select[Any]:
+    """Every tombstone, and whether its request is closed; one that is not in the ledger asks for nothing."""
+    state = deletion_requests.c.state
+    joined = tombstones.outerjoin(deletion_requests, deletion_requests.c.request_id == tombstones.c.request_id)
+    is_closed = sa.or_(state.is_(None), state.in_(CLOSED)).label("is_closed")
+    return sa.select(tombstones, is_closed).select_from(joined)
+
+
+def _list_departed(stones: Sequence[Any]) -> pl.DataFrame:
+    free = [stone for stone in stones if stone.kind == "user" and stone.until is None and stone.is_closed]
+    rows = [(bytes(stone.pseudonym), stone.effective_at) for stone in free]
+    return pl.DataFrame(rows, schema=DEPARTED_SCHEMA, orient="row")
+
+
+def _remember(standing: Any) -> dict[str, Any]:  # noqa: ANN401 - a row
+    return {
+        "earlier_request_id": standing.request_id,
+        "earlier_at": standing.effective_at,
+        "earlier_until": standing.until,
+    }
+
+
+def _recall(stone: Any) -> dict[str, Any]:  # noqa: ANN401 - a row
+    before = {"request_id": stone.earlier_request_id, "effective_at": stone.earlier_at, "until": stone.earlier_until}
+    return {**before, "earlier_request_id": None, "earlier_at": None, "earlier_until": None}
+
+
+def _find_channel(connection: sa.Connection, request_id: str) -> str | None:
+    query = sa.select(deletion_requests.c.channel).where(deletion_requests.c.request_id == request_id)
+    return connection.execute(query).scalar()
+
+
+def _new_mark() -> int:
+    """Drawn, not counted: a tombstone that goes and another one that comes must not look like nothing."""
+    return secrets.randbelow(MARKS) + 1

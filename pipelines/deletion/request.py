@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import polars as pl
@@ -13,24 +13,29 @@ import sqlalchemy as sa
 
 from anonymization.keyring import Keyring, seal, unseal
 from anonymization.operators import pseudonym_of
+from pipelines.control.kept_subjects import KeptSubject
 from pipelines.control.requests import DeletionRequest, enter_requests
-from pipelines.control.subjects import AccountFacts, Tombstone
+from pipelines.control.subjects import RESTORE, AccountFacts, Tombstone
 from pipelines.errors import ConfigurationError
 
 SUBJECT_PURPOSES = ("usage", "satisfaction", "security", "membership")
 REQUEST_NAMESPACE = uuid.UUID("5f0c7a52-2b0e-5d6b-9c1e-6c1f3b0a9d11")
+
+Pseudonyms = Mapping[str, tuple[bytes, ...]]  # by purpose
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One data subject as the lake knows them: pseudonyms by purpose, and account facts given with the request.
 
-    users holds the member's pseudonyms under every live key; devices those of devices that were theirs alone.
+    users holds the member's pseudonyms under every live key; devices those of devices that were theirs alone. aliases:
+    pseudonyms by purpose, under keys that came later, of devices by their membership pseudonym, whoever else uses them.
     """
 
     users: Mapping[str, tuple[bytes, ...]] = field(hash=False)
     devices: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict, hash=False)
     facts: AccountFacts | None = None
+    aliases: Mapping[bytes, Mapping[str, tuple[bytes, ...]]] = field(default_factory=dict, hash=False)
 
     def pseudonyms(self, purpose: str) -> tuple[bytes, ...]:
         """Everything that stands for this subject under one purpose."""
@@ -69,6 +74,24 @@ def new_request(  # noqa: PLR0913 - a request has these facts
         sealed_subject=seal_subject(identify_subject(user_id, keyring, facts), keyring),
         plan_digest=None,
         completed_at=None,
+        known_keys=" ".join(key.id for purpose in SUBJECT_PURPOSES for key in keyring.live(purpose)),
+    )
+
+
+def repeat_request(kept: KeptSubject, subject: Subject, keyring: Keyring, now: datetime) -> DeletionRequest:
+    """The request that repeats a completed one, whose subject is stored again; filing it twice is filing it once."""
+    request_key = f"{RESTORE}-{kept.request_id}"
+    return DeletionRequest(
+        request_id=str(uuid.uuid5(REQUEST_NAMESPACE, request_key)),
+        request_key=request_key,
+        channel=RESTORE,
+        requested_at=now,
+        state="received",
+        reason=None,
+        eligible_on=None,
+        sealed_subject=seal_subject(subject, keyring),
+        plan_digest=None,
+        completed_at=None,
     )
 
 
@@ -101,25 +124,54 @@ def seal_subject(subject: Subject, keyring: Keyring) -> bytes:
     """The subject as bytes that only the keyring opens, so that the ledger's file holds no pseudonym of theirs."""
     facts = subject.facts
     document = {
-        "users": {purpose: [value.hex() for value in values] for purpose, values in subject.users.items()},
-        "devices": {purpose: [value.hex() for value in values] for purpose, values in subject.devices.items()},
+        "users": _write_pseudonyms(subject.users),
+        "devices": _write_pseudonyms(subject.devices),
         "facts": None
         if facts is None
         else [facts.open_listings, facts.open_trades, str(facts.last_transaction_date or ""), str(facts.as_of or "")],
+        "aliases": {device.hex(): _write_pseudonyms(aliases) for device, aliases in subject.aliases.items()},
     }
     return seal(keyring, json.dumps(document).encode())
 
 
-def unseal_subject(request: DeletionRequest, keyring: Keyring) -> Subject:
-    """The subject of a request that is not closed."""
+def unseal_subject(request: DeletionRequest | KeptSubject, keyring: Keyring) -> Subject:
+    """The subject of a request that is not completed, or that is kept, with all that ingestion added to it."""
     if request.sealed_subject is None:
         raise ConfigurationError(f"request {request.request_id} is closed", hint="see `tokumei delete status`")
-    document = json.loads(unseal(keyring, request.sealed_subject))
+    subject = _read_subject(unseal(keyring, request.sealed_subject))
+    if request.sealed_extension is None:
+        return subject
+    return extend_subject(subject, _read_subject(unseal(keyring, request.sealed_extension)))
+
+
+def extend_subject(subject: Subject, other: Subject) -> Subject:
+    """A subject with what another one, of the same person, knows besides."""
+    aliases = {
+        device: unite_pseudonyms(subject.aliases.get(device, {}), other.aliases.get(device, {}))
+        for device in (*subject.aliases, *other.aliases)
+    }
+    return replace(subject, users=unite_pseudonyms(subject.users, other.users), aliases=aliases)
+
+
+def unite_pseudonyms(first: Pseudonyms, second: Pseudonyms) -> dict[str, tuple[bytes, ...]]:
+    """The pseudonyms of both by purpose, each once, the first one's first."""
+    purposes = dict.fromkeys((*first, *second))
+    return {name: tuple(dict.fromkeys((*first.get(name, ()), *second.get(name, ())))) for name in purposes}
+
+
+def _read_subject(content: bytes) -> Subject:
+    document = json.loads(content)
+    aliases = document.get("aliases", {})
     return Subject(
         users=_read_pseudonyms(document["users"]),
         devices=_read_pseudonyms(document["devices"]),
         facts=None if document["facts"] is None else _read_facts(*document["facts"]),
+        aliases={bytes.fromhex(device): _read_pseudonyms(texts) for device, texts in aliases.items()},
     )
+
+
+def _write_pseudonyms(pseudonyms: Pseudonyms) -> dict[str, list[str]]:
+    return {purpose: [value.hex() for value in values] for purpose, values in pseudonyms.items()}
 
 
 def _read_pseudonyms(texts: Mapping[str, list[str]]) -> dict[str, tuple[bytes, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 
@@ -152,16 +152,23 @@ def withhold_rare_terms(rows: pl.DataFrame, minimum_people: int) -> pl.DataFrame
 
 
 def suppress_lines(
-    raw: pl.DataFrame, users: pl.Series, devices: pl.DataFrame, keyring: Keyring
+    raw: pl.DataFrame,
+    users: pl.Series,
+    devices: pl.DataFrame,
+    keyring: Keyring,
+    returned: pl.DataFrame | None = None,
 ) -> tuple[pl.DataFrame, int]:
     """Leave out lines of members who left or refuse, and of devices until their owner left; returns rows and how many.
 
     users: Binary membership pseudonyms. devices: columns device (Binary) and until (the last moment to leave out).
+    returned: columns user (Binary), until, and since (the service's date of it, for lines that have a date alone).
     """
     kept = raw
     for key in keyring.live("membership"):
         if "user_id" in raw.columns and len(users):
             kept = _leave_out_users(kept, users, key)
+        if "user_id" in raw.columns and returned is not None and returned.height:
+            kept = _leave_out_earlier_epochs(kept, returned, key)
         if "device_id" in raw.columns and devices.height:
             kept = _leave_out_devices(kept, devices, key)
     return kept, raw.height - kept.height
@@ -173,12 +180,28 @@ def _leave_out_users(rows: pl.DataFrame, users: pl.Series, key: Key) -> pl.DataF
     return rows.join(gone, on="user_id", how="anti", maintain_order="left")
 
 
+def _leave_out_earlier_epochs(rows: pl.DataFrame, returned: pl.DataFrame, key: Key) -> pl.DataFrame:
+    present = rows.select(pl.col("user_id").drop_nulls().unique())
+    back = present.with_columns(user=pseudonymise(pl.col("user_id"), "user", key)).join(returned, on="user")
+    marked = rows.join(back.drop("user"), on="user_id", how="left", maintain_order="left")
+    has_moment = "event_at" in rows.columns
+    is_new = pl.col("event_at") > pl.col("until") if has_moment else pl.col("event_date") >= pl.col("since")
+    return marked.filter(pl.col("until").is_null() | is_new).select(rows.columns)
+
+
 def _leave_out_devices(rows: pl.DataFrame, devices: pl.DataFrame, key: Key) -> pl.DataFrame:
     present = rows.select(pl.col("device_id").drop_nulls().unique())
     gone = present.with_columns(device=pseudonymise(pl.col("device_id"), "device", key)).join(devices, on="device")
     marked = rows.join(gone.select("device_id", "until"), on="device_id", how="left", maintain_order="left")
     is_old = (pl.col("event_at") <= pl.col("until")).fill_null(value=False)
     return marked.filter(~is_old).drop("until")
+
+
+def list_consents(raw: pl.DataFrame, keyring: Keyring, until: datetime) -> pl.DataFrame:
+    """Columns user (membership pseudonym) and consented_at: the moments, none of them later than until, of consents."""
+    given = raw.filter(pl.col("consent") & (pl.col("consented_at") <= until.astimezone(UTC)))
+    key = keyring.current("membership")
+    return given.select(pseudonymise(pl.col("user_id"), "user", key).alias("user"), "consented_at")
 
 
 def pseudonymise_accounts(raw: pl.DataFrame, keyring: Keyring) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 
 from pipelines.control.deliveries import file_accounts, mark_built, unbuilt_dates, unbuilt_digests
 from pipelines.errors import ConfigurationError, GateFailedError
+from pipelines.journeys.copies import require_in_step, require_reapplied
 from pipelines.journeys.house import House
 from pipelines.lake.layout import file_uris, table_dates
 from pipelines.quality.gate import judge
@@ -36,7 +37,10 @@ def build_marts(house: House, also: Iterable[date] = ()) -> PublishedMarts:
     """Rebuild the marts of every date touched since the last build, and of the dates given, then publish.
 
     Nothing is built when neither events, files nor contracts came since the last build: what is published stays.
+    RestoredCopyError, and nothing is built, when a copy was restored that holds who left, until they are gone again.
     """
+    require_in_step(house)
+    require_reapplied(house)
     digests, touched = unbuilt_digests(house.ledger), unbuilt_dates(house.ledger)
     dates = sorted({*touched, *also})
     with record_step("build_marts", "marts") as step:

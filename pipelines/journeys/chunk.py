@@ -18,9 +18,23 @@ from pipelines.contracts.formats import Format
 from pipelines.contracts.model import Contract
 from pipelines.control.day_keys import open_quarantine_key
 from pipelines.control.deliveries import LineCounts
-from pipelines.control.subjects import Suppression, read_suppression, store_account_facts
+from pipelines.control.subjects import (
+    Suppression,
+    find_returning,
+    open_epochs,
+    read_suppression,
+    store_account_facts,
+)
+from pipelines.deletion.extension import NOBODY, NOTHING_SEEN, Watch, read_key_ids, sight
 from pipelines.deletion.request import accept_requests
-from pipelines.ingestion.enrich import Batch, build_rows, pseudonymise_accounts, read_vocabulary, suppress_lines
+from pipelines.ingestion.enrich import (
+    Batch,
+    build_rows,
+    list_consents,
+    pseudonymise_accounts,
+    read_vocabulary,
+    suppress_lines,
+)
 from pipelines.ingestion.headers import Header
 from pipelines.ingestion.parse import ParsedLines, parse_chunk
 from pipelines.ingestion.quarantine import QUARANTINE, seal_rejects
@@ -31,6 +45,7 @@ from pipelines.ingestion.repeats import EventIds, LastLine, leave_out_known
 from pipelines.ingestion.staging import Staged, TableStage
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import find_visitor_keys_of
+from pipelines.journeys.watch import watch_for_members
 from pipelines.quality.measure import Measurement, measure
 from pipelines.quality.rules import TableRules, compile_rules
 from pipelines.telemetry import record_progress
@@ -62,6 +77,7 @@ class Portion:
     tables: Mapping[str, Staged]
     measurements: Mapping[str, Measurement]
     tally: Tally
+    sightings: pl.DataFrame
 
 
 @dataclass(slots=True)
@@ -75,6 +91,9 @@ class Stage:
     tally: Tally = field(default_factory=Tally)
     suppression_version: int = 0
     event_ids: EventIds | None = None
+    watch: Watch = NOBODY
+    key_ids: frozenset[str] = frozenset()
+    sightings: pl.DataFrame = field(default_factory=NOTHING_SEEN.clone)
 
     def write_judged(self) -> None:
         """Write what is buffered of every table whose rows need not wait for the file's end."""
@@ -85,8 +104,9 @@ class Stage:
     def hand_over(self) -> Portion:
         """What was staged since the last time, which is now for the receiver to commit or to discard."""
         tables = {name: table.hand_over() for name, table in self.tables.items()}
-        portion = Portion(tables, self.measurements, self.tally)
+        portion = Portion(tables, self.measurements, self.tally, self.sightings)
         self.measurements, self.tally = {name: Measurement() for name in self.tables}, Tally()
+        self.sightings = NOTHING_SEEN
         return portion
 
     def receive(self, portion: Portion) -> None:
@@ -95,6 +115,12 @@ class Stage:
             table.receive(portion.tables[name])
             self.measurements[name] += portion.measurements[name]
         self.tally += portion.tally
+        self.note_sightings(portion.sightings)
+
+    def note_sightings(self, sightings: pl.DataFrame) -> None:
+        """Members of open requests who passed by, under keys that these do not know; each once."""
+        if sightings.height:
+            self.sightings = pl.concat([self.sightings, sightings]).unique()
 
 
 def open_stage(house: House, source: str, reject_tables: Iterable[str]) -> Stage:
@@ -142,6 +168,7 @@ def open_bench(house: House, contract: Contract, reject_tables: Iterable[str]) -
     suppression = read_suppression(house.ledger)
     stage = open_stage(house, contract.name, reject_tables)
     stage.suppression_version = suppression.version
+    stage.watch, stage.key_ids = watch_for_members(house), read_key_ids(house.keyring)
     return Bench(house, contract, suppression, stage)
 
 
@@ -159,8 +186,8 @@ def new_batch(house: House, contract: Contract, file_id: str, file_format: str) 
 
 def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, suppression: Suppression) -> None:
     """One chunk through the house: suppress, end identifiers, enrich, measure."""
-    left_out = _choose_left_out(batch.source, suppression)
-    rows, suppressed = suppress_lines(parsed.rows, left_out, suppression.devices, house.keyring)
+    rows, suppressed = _suppress(house, parsed.rows, batch.source, suppression)
+    stage.note_sightings(sight(parsed.rows, stage.watch, house.keyring))
     batch = replace(batch, visitor_keys=find_visitor_keys_of(house, batch.source, rows))
     shared, late = Rows(rows), 0
     for name, table_stage in stage.tables.items():
@@ -222,6 +249,8 @@ def describe_error(error: BaseException) -> str:
 
 
 def _store_accounts(house: House, rows: pl.DataFrame) -> None:
+    """Whoever consents anew is let in first: should a crash come then, the same lines are taken in again."""
+    open_epochs(house.ledger, list_consents(rows, house.keyring, house.now()))
     store_account_facts(house.ledger, pseudonymise_accounts(rows, house.keyring))
 
 
@@ -229,14 +258,21 @@ def _accept_requests(house: House, rows: pl.DataFrame) -> None:
     accept_requests(house.ledger, house.keyring, rows)
 
 
-def _choose_left_out(source: str, suppression: Suppression) -> pl.Series:
-    """Whose lines a source leaves out: who left and who refuses; facts of who refuses are kept; requests all count.
+def _suppress(house: House, rows: pl.DataFrame, source: str, suppression: Suppression) -> tuple[pl.DataFrame, int]:
+    """Leave out who left, who refuses, and what is older than a return; facts of who refuses are kept.
 
-    A member who left may have to be deleted again, say after a restore.
+    Requests all count: a member who left may have to be deleted again, say after a restore.
     """
     if source == "requests":
-        return suppression.left.clear()
-    return suppression.left if source in LEDGER_SINKS else suppression.left.append(suppression.refusing)
+        return rows, 0
+    left, returned = suppression.left, suppression.returned
+    if source == "accounts" and suppression.departed.height:
+        returning = find_returning(suppression.departed, list_consents(rows, house.keyring, house.now()))
+        left, returned = left.filter(~left.is_in(returning["user"].implode())), pl.concat([returned, returning])
+    if source not in LEDGER_SINKS:
+        left = pl.concat([left, suppression.refusing])  # Series.append would make the first one longer for good
+    since = pl.col("until").dt.convert_time_zone(house.settings.timezone).dt.date()
+    return suppress_lines(rows, left, suppression.devices, house.keyring, returned.with_columns(since=since))
 
 
 # Sources whose rows end in the control ledger instead of a lake table; both sinks may be repeated without harm.

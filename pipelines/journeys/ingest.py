@@ -28,9 +28,11 @@ from pipelines.ingestion.sources import (
     match_place,
 )
 from pipelines.journeys.chunk import Stage, describe_error, discard_on_error, discard_stage
+from pipelines.journeys.copies import require_in_step
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import hold_keys, renew_keyring
 from pipelines.journeys.stage import EXPECTED, UNEXPECTED, commit_stage, stage_safely
+from pipelines.journeys.watch import still_watches
 from pipelines.telemetry import logger, record_step
 
 INGESTED_SOURCES = ("accounts", "access", "devices", "searches", "surveys")
@@ -38,7 +40,11 @@ RESTAGE_ATTEMPTS = 5
 
 
 def ingest(house: House, files: Iterable[SourceFile]) -> tuple[Delivery, ...]:
-    """Take in files one by one; a bad one is held, one that is still being written is left, and the others go on."""
+    """Take in files one by one; a bad one is held, one that is still being written is left, and the others go on.
+
+    RestoredCopyError, and nothing is taken in, when a copy was restored that does not know who left.
+    """
+    require_in_step(house)
     _settle_gone_files(house)
     return tuple(delivery for file in files if (delivery := ingest_file(house, file)))
 
@@ -204,8 +210,10 @@ def _stage_and_commit(house: House, file: SourceFile, content: Content) -> Deliv
 
 
 def still_holds(house: House, stage: Stage) -> bool:
-    """Whether the tombstones, and the events stored by others, are still those under which a stage was made."""
+    """Whether tombstones, requests, and the events stored by others, are still those under which a stage was made."""
     if stage.suppression_version != suppression_version(house.ledger):
+        return False
+    if not still_watches(house, stage.watch, stage.key_ids):
         return False
     return stage.event_ids is None or not stage.event_ids.came_meanwhile()
 

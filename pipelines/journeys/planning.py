@@ -8,6 +8,7 @@ from pipelines.control.requests import DeletionRequest, get_plan, list_requests
 from pipelines.control.subjects import count_members, find_members_with_facts
 from pipelines.deletion.closure import LINK_COLUMNS, Closure, close_identities, gather_links
 from pipelines.deletion.guard import find_accepted_share, guard_plan
+from pipelines.deletion.known_devices import recall_devices
 from pipelines.deletion.plan import Document, make_plan
 from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.journeys.decide import find_holds
@@ -25,7 +26,8 @@ def close_requests(house: House, requests: Sequence[DeletionRequest]) -> dict[st
     leaving = [unseal_subject(request, house.keyring) for request in others]
     contract = house.catalogue.get("lake", "identity_links")
     links = gather_links(lambda: read_files(house.lake, contract, LINK_COLUMNS), [*subjects.values(), *leaving])
-    return close_identities(subjects, links, leaving)
+    closures = close_identities(subjects, links, leaving)
+    return recall_devices(closures, subjects, lambda: read_files(house.lake, contract, LINK_COLUMNS))
 
 
 def draw_plan(house: House, closures: Mapping[str, Closure]) -> Document:

@@ -21,6 +21,7 @@ from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.parse import ParsedLines
 from pipelines.ingestion.quarantine import PLACE, QUARANTINE, open_lines, parse_opened
 from pipelines.journeys.chunk import Stage, discard_on_error, discard_stage, new_batch
+from pipelines.journeys.copies import require_in_step
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import RESTAGE_ATTEMPTS, still_holds
 from pipelines.journeys.keys import hold_keys, renew_keyring
@@ -37,6 +38,7 @@ OWN = ("file_id", "line_number")
 def replay_rejected(house: House) -> tuple[Delivery, ...]:
     """Take in every quarantined line that the contracts of now can read; one delivery for each source that has any."""
     with record_step("replay_rejected", QUARANTINE) as step:
+        require_in_step(house)
         claimed_count = _claim_readable(house)
         deliveries = finish_replays(house)
         step.count(claimed=claimed_count, accepted=sum(delivery.counts.accepted for delivery in deliveries))

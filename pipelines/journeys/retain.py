@@ -13,6 +13,7 @@ from pipelines.control.holds import Hold, held_datasets, list_holds
 from pipelines.control.holds import place_hold as enter_hold
 from pipelines.control.requests import get_plan, list_requests
 from pipelines.errors import ConfigurationError
+from pipelines.journeys.copies import forget_overdue_subjects
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import destroy_overdue
 from pipelines.lake.compact import Aim, compact_table
@@ -54,6 +55,7 @@ def retain(house: House) -> RetentionReport:
     """
     with record_step("retain", "keys") as step:
         destroyed = destroy_overdue(house)
+        forget_overdue_subjects(house)
         step.count(keys=len(destroyed))
     planned = _files_in_open_plans(house)
     limits = retention_limits(house.catalogue, house.now().date())

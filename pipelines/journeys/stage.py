@@ -26,6 +26,7 @@ from pipelines.journeys.chunk import (
     open_bench,
 )
 from pipelines.journeys.house import House
+from pipelines.journeys.watch import extend_requests
 from pipelines.journeys.workers import REJECT_TABLES, look_ahead, may_share_out, new_order, share_out
 from pipelines.quality.gate import judge, prepare_judge
 from pipelines.telemetry import record_step
@@ -104,8 +105,12 @@ def _close(stage: Stage, contract: Contract, *, accepts_rejects: bool) -> None:
 
 
 def commit_stage(house: House, stage: Stage, source: str, digest: str) -> None:
-    """Make everything visible, table by table; what an error or a crash leaves out is committed by the next run."""
+    """Make everything visible, table by table; what an error or a crash leaves out is committed by the next run.
+
+    Open requests first, for no deletion may miss a row that is visible.
+    """
     try:
+        extend_requests(house, stage.sightings)
         for table_stage in stage.tables.values():
             table_stage.commit(f"{source}/{digest}")
     finally:

@@ -31,6 +31,7 @@ def test_every_setting_has_its_variable():
     given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1", "TOKUMEI_GUARD_SHARE": "0.5"}
     given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1"}
     given |= {"TOKUMEI_DEADLINE_DAYS": "14", "TOKUMEI_DEADLINE_WARNING_DAYS": "3"}
+    given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1", "TOKUMEI_LONGEST_COPY_DAYS": "90"}
     given |= {name: f"/a/{name}" for name in setting_names() if name not in given}
     settings = load_settings(given)
     assert [str(getattr(settings, name.removeprefix("TOKUMEI_").lower())) for name in given] == list(given.values())
@@ -56,6 +57,7 @@ def test_every_setting_has_its_variable():
         ("TOKUMEI_DEADLINE_DAYS", "0"),
         ("TOKUMEI_DEADLINE_DAYS", "a month"),
         ("TOKUMEI_DEADLINE_WARNING_DAYS", "99999"),
+        ("TOKUMEI_LONGEST_COPY_DAYS", "a year"),
     ],
 )
 def test_unusable_variable_is_named(name, value):
