@@ -14,7 +14,7 @@ import polars as pl
 
 from anonymization.distinct import Rows
 from pipelines.contracts.derive import find_event_column, lake_tables_of
-from pipelines.contracts.formats import get_format
+from pipelines.contracts.formats import Format
 from pipelines.contracts.model import Contract
 from pipelines.control.day_keys import open_quarantine_key
 from pipelines.control.deliveries import LineCounts
@@ -145,14 +145,13 @@ class Bench:
     suppression: Suppression
     stage: Stage
 
-    def take_lines(self, batch: Batch, chunk: Chunk, header: Header | None, known_line_count: int) -> None:
+    def take_lines(
+        self, batch: Batch, declared: Format, chunk: Chunk, header: Header | None, known_line_count: int
+    ) -> None:
         """Parse and stage a chunk; of the file's first known_line_count lines it is only counted that they came again.
 
-        header: the one in force before the chunk.
+        declared: how the file is written. header: the one in force before the chunk.
         """
-        declared = get_format(self.contract, batch.file_format)
-        if declared is None:
-            raise LookupError("the format is none of the contract's")
         parsed = parse_chunk(chunk, declared, self.contract, self.house.settings.timezone, header)
         self.stage.tally.last_line.see(parsed)
         self.take(batch, leave_out_known(parsed, known_line_count))

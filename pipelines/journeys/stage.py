@@ -65,10 +65,10 @@ def _stage_file(house: House, file: SourceFile, content: Content) -> Stage:
         chunks, is_large = look_ahead(read_headed_chunks(file, declared, CHUNK_BYTES))
         if is_large and may_share_out(bench):
             prepare_judge()
-            share_out(new_order(bench, batch, content.known_line_count), chunks, bench.stage.receive)
+            share_out(new_order(bench, batch, declared, content.known_line_count), chunks, bench.stage.receive)
         else:
             for chunk, header in chunks:
-                bench.take_lines(batch, chunk, header, content.known_line_count)
+                bench.take_lines(batch, declared, chunk, header, content.known_line_count)
         _close(bench.stage, contract, accepts_rejects=file.accepts_rejects)
     return bench.stage
 

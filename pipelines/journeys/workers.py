@@ -19,6 +19,7 @@ from multiprocessing import current_process, get_context, parent_process
 import polars as pl
 
 from anonymization.errors import AnonymizationError
+from pipelines.contracts.formats import Format
 from pipelines.errors import ConfigurationError, DataQualityError, StorageBusyError, TokumeiError
 from pipelines.ingestion.enrich import Batch
 from pipelines.ingestion.headers import Header
@@ -39,9 +40,12 @@ from pipelines.settings import Settings
 REJECT_TABLES = ("rejected_lines", QUARANTINE)
 LARGE_FILE_CHUNKS = 8  # smaller files are done before the processes have started
 CHUNKS_AHEAD = 2  # for each process: the one that it works on, and the next
-# One core for each process, which keeps a chunk's memory for the next one instead of asking the system for it again.
+# One core for each process. glibc, which serves Python and Arrow, keeps a chunk's memory for the next one instead of
+# asking the system for it again. Polars' own allocator gives back what lies idle, or it would stay all the same.
 ENVIRONMENT = {
     "POLARS_MAX_THREADS": "1",
+    "_RJEM_MALLOC_CONF": "muzzy_decay_ms:0",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
 }
@@ -53,14 +57,14 @@ HeadedChunk = tuple[Chunk, Header | None]
 class Order:
     """What a process is told of the file whose chunks it stages: no key, but the ids of those that the others use.
 
-    file_format: the names that its format is declared for. known_line_count: how many lines were taken in before.
+    declared: how it is written. known_line_count: how many lines were taken in before.
     """
 
     settings: Settings
     source: str
     reject_tables: tuple[str, ...]
     file_id: str
-    file_format: str
+    declared: Format
     known_line_count: int
     key_ids: frozenset[str]
 
@@ -92,12 +96,12 @@ def may_share_out(bench: Bench) -> bool:
     return is_apart and bench.house.settings.processes > 1 and not current_process().daemon
 
 
-def new_order(bench: Bench, batch: Batch, known_line_count: int = 0) -> Order:
+def new_order(bench: Bench, batch: Batch, declared: Format, known_line_count: int = 0) -> Order:
     """The order by which another process stages chunks of a file as this bench would."""
     reject_tables = tuple(name for name in REJECT_TABLES if name in bench.stage.tables)
     key_ids = frozenset(key.id for key in batch.keyring.keys)
     settings = bench.house.settings
-    return Order(settings, batch.source, reject_tables, batch.file_id, batch.file_format, known_line_count, key_ids)
+    return Order(settings, batch.source, reject_tables, batch.file_id, declared, known_line_count, key_ids)
 
 
 def share_out(order: Order, chunks: Iterable[HeadedChunk], receive: Callable[[Portion], None]) -> None:
@@ -176,7 +180,7 @@ def _follow_parent() -> None:
 
 
 def _take(order: Order, chunk: HeadedChunk) -> Portion | TokumeiError:
-    return _work(order, lambda bench, batch: bench.take_lines(batch, *chunk, order.known_line_count))
+    return _work(order, lambda bench, batch: bench.take_lines(batch, order.declared, *chunk, order.known_line_count))
 
 
 def _finish(order: Order) -> Portion | TokumeiError:
@@ -208,5 +212,5 @@ def _open_bench(order: Order) -> tuple[Bench, Batch]:
     if {key.id for key in house.keyring.keys} != order.key_ids:
         raise StorageBusyError("keys changed while a file was staged", hint="run ingest again")
     contract = house.catalogue.get("sources", order.source)
-    batch = new_batch(house, contract, order.file_id, order.file_format)
+    batch = new_batch(house, contract, order.file_id, order.declared.files)
     return open_bench(house, contract, order.reject_tables), batch

@@ -102,7 +102,7 @@ def multiset_hash(rows: pl.DataFrame) -> int:
 
 def hash_stored(lake: Lake, contract: Contract, file: DataFile, rows: pl.DataFrame) -> int | None:
     """The multiset hash of the rows that a file was written with; None when another schema or other rows read back."""
-    expected, stored = multiset_hash(rows), read_file(lake, contract.name, file.path)
+    expected, stored = multiset_hash(rows), read_file(lake, contract, file.path)
     return expected if stored.schema == rows.schema and multiset_hash(stored) == expected else None
 
 
@@ -144,12 +144,12 @@ class _Removal:
 
     def _search(self, file: DataFile, columns: Sequence[str]) -> dict[str, int]:
         counts = [_is_subject(subjects).sum().alias(request) for request, subjects in self.requests.items()]
-        found = read_file(self.lake, self.contract.name, file.path, columns).select(counts).row(0, named=True)
+        found = read_file(self.lake, self.contract, file.path, columns).select(counts).row(0, named=True)
         return {request: count for request, count in found.items() if count}
 
     def _rewrite(self, file: DataFile) -> _Survivors | None:
         is_anyone = pl.any_horizontal([_is_subject(subjects) for subjects in self.requests.values()])
-        kept = read_file(self.lake, self.contract.name, file.path).filter(~is_anyone)
+        kept = read_file(self.lake, self.contract, file.path).filter(~is_anyone)
         return _write_checked(self.lake, self.contract, file, kept) if kept.height else None
 
 

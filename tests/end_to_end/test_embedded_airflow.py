@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pipelines.embedded.credentials import COMPLIANCE_OFFICER, ENGINEER
 from pipelines.embedded.environment import AirflowConfig
 from pipelines.embedded.failures import ImportFailedError, RequestRefusedError
 from pipelines.embedded.progress import AWAITING_INPUT, SUCCESS, TaskReport
+from tests.end_to_end.ports import two_free_ports
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.xdist_group("embedded_airflow")]
 
@@ -130,18 +130,6 @@ class FirstStart:
     config: AirflowConfig
     output: str
     exit_code: int
-
-
-def two_free_ports() -> int:
-    while True:
-        with socket.socket() as one, socket.socket() as next_one:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            try:
-                next_one.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
 
 
 def processes_naming(text: str) -> list[str]:

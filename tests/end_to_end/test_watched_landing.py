@@ -23,6 +23,7 @@ from pipelines.lake.append import commit_parts, write_parts
 from pipelines.lake.layout import open_table
 from pipelines.settings import load_settings, prepare_home
 from pipelines.warehouse.query import run_query
+from tests.end_to_end.ports import two_free_ports
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -39,18 +40,6 @@ class Watched:
     airflow: EmbeddedAirflow
     house: House
     listener: socket.socket
-
-
-def two_free_ports() -> int:
-    while True:
-        with socket.socket() as one, socket.socket() as next_one:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            try:
-                next_one.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
 
 
 def visit(day: str, minute: int) -> str:

@@ -1,8 +1,11 @@
-"""A town of a few members, ingested once; each test that asks for it works on a copy of its own."""
+"""New houses, a town of a few members ingested once and copied for each test, and processes that are killed."""
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,10 +20,10 @@ from pipelines.journeys.certify import certify_deletions
 from pipelines.journeys.delete import approve_plan, decide_requests, plan_deletions, request_deletion, run_plan
 from pipelines.journeys.house import House, open_house
 from pipelines.journeys.ingest import find_files, ingest
-from pipelines.journeys.keys import make_keys
 from pipelines.lake.layout import read_columns
 from pipelines.proof.certificate import Verified
-from pipelines.settings import load_settings, prepare_home
+from pipelines.settings import load_settings
+from tests.integration.houses import found_house
 
 LEAVER, FOLLOWER, NEIGHBOUR, STRANGER = "u100000001", "u100000002", "u100000003", "u999999999"
 BYSTANDERS = tuple(f"u20000000{number}" for number in range(6))
@@ -160,17 +163,20 @@ class Town:
         return certify_deletions(self.house, digest)
 
 
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """A new house with nothing in it."""
+    return found_house(tmp_path / "home")
+
+
 @pytest.fixture(scope="session")
 def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a town whose logs are ingested and whose marts are built; two deletion requests wait in landing."""
     home = tmp_path_factory.mktemp("town") / "home"
-    settings = load_settings({"TOKUMEI_HOME": str(home)})
-    prepare_home(settings)
-    make_keys(settings)
+    house = found_house(home)
     sources = {"access": list_visits, "devices": list_openings, "surveys": list_answers, "accounts": list_accounts}
     for source, make in (*sources.items(), ("requests", list_requests_landed)):
-        write_lines(settings.landing / source / "app.jsonl", make())
-    house = open_house(settings)
+        write_lines(house.settings.landing / source / "app.jsonl", make())
     assert {delivery.state for delivery in ingest(house, find_files(house))} == {"committed"}
     build_marts(house)
     house.ledger.dispose()
@@ -197,3 +203,25 @@ def open_town(tmp_path_factory: pytest.TempPathFactory, founded: Path) -> Iterat
 @pytest.fixture
 def town(open_town: Callable[..., Town]) -> Town:
     return open_town()
+
+
+@pytest.fixture(scope="module")
+def crash_in() -> Iterator[Callable[..., None]]:
+    """Asks a script beside this file to work until a step's how-manieth time, and sees it killed there."""
+    started: dict[str, subprocess.Popen[str]] = {}
+
+    def crash(script: str, home: Path, step: str, count: int, **more: str) -> None:
+        if script not in started:
+            command = [sys.executable, str(Path(__file__).with_name(script))]
+            started[script] = stack.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+        process, request = started[script], {"home": str(home), "step": step, "count": count, **more}
+        print(json.dumps(request), file=process.stdin, flush=True)
+        assert process.stdout.readline() == "killed\n"
+
+    with ExitStack() as stack:
+        yield crash
+        for process in started.values():
+            process.stdin.close()
+            assert process.wait() == 0

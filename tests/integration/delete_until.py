@@ -1,18 +1,9 @@
 """Carries out an approved deletion for each request on stdin, in a process that dies after the side effect asked for.
 
 A request is a JSON line: home, step, and count (the step's how-manieth time). The answer is a line with how it ended.
-Great Expectations takes seconds to import, so it is imported once here; Polars is not, for its threads outlive no fork.
 """
 
-import json
-import os
-import signal
-import sys
-import warnings
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import great_expectations  # noqa: F401
+from dying import die_after, serve
 
 
 def delete_until(home, step, count):
@@ -44,27 +35,4 @@ def delete_until(home, step, count):
     certify.certify_deletions(house, digest)
 
 
-def die_after(owner, name, count):
-    """Let a function do its work, and have the process killed before it can say so."""
-    work, calls = getattr(owner, name), []
-
-    def work_and_die(*arguments, **options):
-        result = work(*arguments, **options)
-        calls.append(1)
-        if len(calls) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    setattr(owner, name, work_and_die)
-
-
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        try:
-            delete_until(**json.loads(line))
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    sys.stdout.write("killed\n" if os.WIFSIGNALED(status) else "lived\n")
-    sys.stdout.flush()
+serve(delete_until)

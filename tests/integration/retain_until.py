@@ -3,11 +3,10 @@
 Arguments: home, step, and count (the step's how-manieth time).
 """
 
-import os
-import signal
 import sys
 
 import deltalake
+from dying import die_after
 
 from pipelines.journeys import retain
 from pipelines.journeys.house import open_house
@@ -24,21 +23,6 @@ OWNERS = {
     "cleanup_metadata": (deltalake.DeltaTable, "cleanup_metadata"),
     "swept": (purge, "_sweep_orphans"),
 }
-
-
-def die_after(owner, name, count):
-    """Let a function do its work, and have the process killed before it can say so."""
-    work, calls = getattr(owner, name), []
-
-    def work_and_die(*arguments, **options):
-        result = work(*arguments, **options)
-        calls.append(1)
-        if len(calls) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    setattr(owner, name, work_and_die)
-
 
 home, step, count = sys.argv[1:]
 house = open_house(load_settings({"TOKUMEI_HOME": home}))

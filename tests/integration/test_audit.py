@@ -13,10 +13,9 @@ from pipelines.errors import CertificateInvalidError, DeletionIncompleteError
 from pipelines.journeys import certify
 from pipelines.journeys.audit import audit
 from pipelines.journeys.delete import accept_landed
-from pipelines.journeys.house import House, open_house
-from pipelines.journeys.keys import make_keys
+from pipelines.journeys.house import House
 from pipelines.lake.append import commit_parts, write_parts
-from pipelines.settings import load_settings, prepare_home
+from tests.integration.houses import found_house
 
 CANARY = "canary-7f3a9c1e@example.jp"
 
@@ -28,10 +27,7 @@ def without_pause(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.fixture
 def empty_house(tmp_path: Path) -> Iterator[House]:
-    settings = load_settings({"TOKUMEI_HOME": str(tmp_path / "home")})
-    prepare_home(settings)
-    make_keys(settings)
-    house = open_house(settings)
+    house = found_house(tmp_path / "home")
     yield house
     house.ledger.dispose()
 

@@ -1,10 +1,6 @@
 """A crash after any side effect of a deletion, then a run to the end: the same certificates, rows and marts."""
 
-import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -77,19 +73,6 @@ def expected(open_town, approved: Path, tmp_path_factory: pytest.TempPathFactory
     return describe(town)
 
 
-@pytest.fixture(scope="module")
-def delete_until() -> Iterator[Callable[..., str]]:
-    script = Path(__file__).with_name("delete_until.py")
-    command = [sys.executable, str(script)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-
-        def run(home: Path, step: str, count: int) -> str:
-            print(json.dumps({"home": str(home), "step": step, "count": count}), file=process.stdin, flush=True)
-            return process.stdout.readline().strip()
-
-        yield run
-
-
 def describe(town) -> Facts:
     chain = [verified.certificate for verified in verify_all(town.house.settings.certificates)]
     same = {"completed_at": chain[0].approved_at, "scan": ScanSummary(0, 0, 0, 0), "previous": None}
@@ -104,10 +87,10 @@ def describe(town) -> Facts:
 
 @pytest.mark.parametrize(("step", "count"), POINTS)
 def test_deletion_ends_the_same_after_a_crash(
-    open_town, approved: Path, expected: Facts, delete_until, tmp_path: Path, *, step: str, count: int
+    open_town, approved: Path, expected: Facts, crash_in, tmp_path: Path, *, step: str, count: int
 ):
     home = shutil.copytree(approved, tmp_path / "home")
-    assert delete_until(home, step, count) == "killed"
+    crash_in("delete_until.py", home, step, count)
     town = open_town(home)
     requests = list_requests(town.house.ledger)
     gone = [value for request in requests if request.sealed_subject for value in town.events_of(request)]

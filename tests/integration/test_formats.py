@@ -7,11 +7,9 @@ import polars as pl
 import pytest
 
 from pipelines.ingestion.parse import parse_chunk, read_headed_chunks
-from pipelines.journeys.house import open_house
 from pipelines.journeys.ingest import find_files, ingest
-from pipelines.journeys.keys import make_keys
 from pipelines.lake.layout import open_table
-from pipelines.settings import load_settings, prepare_home
+from tests.integration.houses import found_house
 
 CLOUDFRONT = (
     "#Version: 1.0\n#Fields: date time c-ip cs-method cs-uri-stem sc-status cs(User-Agent)\n"
@@ -39,14 +37,12 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory):
-    settings = load_settings({"TOKUMEI_HOME": str(tmp_path_factory.mktemp("formats") / "home")})
-    prepare_home(settings)
-    make_keys(settings)
+    house = found_house(tmp_path_factory.mktemp("formats") / "home")
     for name, content in FILES.items():
-        path = settings.landing / name
+        path = house.settings.landing / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    return open_house(settings)
+    return house
 
 
 def test_every_format_ends_in_the_same_table(landed):

@@ -8,27 +8,19 @@ import yaml
 
 from pipelines.errors import GateFailedError
 from pipelines.journeys.build_marts import build_marts
-from pipelines.journeys.house import House, open_house
+from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
-from pipelines.journeys.keys import make_keys
 from pipelines.lake.layout import file_uris
-from pipelines.settings import REPOSITORY, load_settings, prepare_home
+from pipelines.settings import REPOSITORY
+from tests.integration.houses import found_house
 
 LINE = '198.51.100.{n} - - [02/Nov/2026:10:00:{n:02d} +0900] "GET / HTTP/1.1" 200 {n} "-" "curl/8.0"\n'
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    shutil.copytree(REPOSITORY / "data_contracts", tmp_path / "contracts")
-    return {"TOKUMEI_HOME": str(tmp_path / "home"), "TOKUMEI_CONTRACTS": str(tmp_path / "contracts")}
-
-
-@pytest.fixture
-def house(environment: dict[str, str]) -> House:
-    settings = load_settings(environment)
-    prepare_home(settings)
-    make_keys(settings)
-    return open_house(settings)
+def house(tmp_path: Path) -> House:
+    contracts = shutil.copytree(REPOSITORY / "data_contracts", tmp_path / "contracts")
+    return found_house(tmp_path / "home", TOKUMEI_CONTRACTS=contracts)
 
 
 def land(house: House, name: str, lines: range) -> None:
@@ -44,7 +36,7 @@ def tighten(house: House, contract: str, column: str, maximum: int, directory: P
     found = next(item for item in document["schema"][0]["properties"] if item["name"] == column)
     found["logicalTypeOptions"] = {"minimum": 0, "maximum": maximum}
     path.write_text(yaml.safe_dump(document, allow_unicode=True))
-    return open_house(load_settings({"TOKUMEI_HOME": str(house.settings.home), "TOKUMEI_CONTRACTS": str(contracts)}))
+    return found_house(house.settings.home, TOKUMEI_CONTRACTS=contracts)
 
 
 def test_a_file_that_breaks_a_critical_rule_is_held_whole_and_the_next_file_goes_on(house: House, tmp_path: Path):

@@ -5,26 +5,14 @@ import json
 import random
 from dataclasses import replace
 
-import polars as pl
 import pytest
 import zstandard
 
 from pipelines.control.deliveries import LineCounts, file_accounts
 from pipelines.control.ledger import open_ledger
 from pipelines.journeys import stage as staging
-from pipelines.journeys.house import open_house
 from pipelines.journeys.ingest import find_files, ingest, ingest_file
-from pipelines.journeys.keys import make_keys
-from pipelines.lake.layout import open_table
-from pipelines.settings import load_settings, prepare_home
-
-
-@pytest.fixture
-def house(tmp_path):
-    settings = load_settings({"TOKUMEI_HOME": str(tmp_path / "home")})
-    prepare_home(settings)
-    make_keys(settings)
-    return open_house(settings)
+from tests.integration.landed import read
 
 
 def requests(*numbers):
@@ -41,10 +29,6 @@ def deliver(house, name, content):
 
 def take_in(house):
     return [delivery.counts for delivery in ingest(house, find_files(house))]
-
-
-def read(house, table):
-    return pl.read_delta(open_table(house.lake, house.catalogue.get("lake", table)))
 
 
 def line_numbers(house):

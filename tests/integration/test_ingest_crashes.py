@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -87,19 +85,6 @@ def read_ledger(house):
 
 
 @pytest.fixture(scope="module")
-def crasher():
-    with subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "ingest_until.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        process.stdin.close()
-        assert process.wait() == 0
-
-
-@pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     house = ingest_all(new_home(tmp_path_factory.mktemp("undisturbed")))
     lake = read_lake(house)
@@ -107,17 +92,17 @@ def undisturbed(tmp_path_factory):
     return house, lake, read_ledger(house)
 
 
-def crash(crasher, settings, step, count):
-    crasher.stdin.write(json.dumps({"home": str(settings.home), "step": step, "count": count}) + "\n")
-    crasher.stdin.flush()
-    assert crasher.stdout.readline() == "killed\n"
+@pytest.fixture
+def crash(crash_in):
+    """Ingests until a step's how-manieth time, and is killed there."""
+    return lambda settings, step, count: crash_in("ingest_until.py", settings.home, step, count)
 
 
 @pytest.mark.parametrize(("step", "count"), STEPS)
-def test_crash_after_any_side_effect_leaves_what_an_undisturbed_run_leaves(tmp_path, crasher, undisturbed, step, count):
+def test_crash_after_any_side_effect_leaves_what_an_undisturbed_run_leaves(tmp_path, crash, undisturbed, step, count):
     untouched, lake, ledger = undisturbed
     settings = new_home(tmp_path, keys=untouched.settings.keyring_file.parent)
-    crash(crasher, settings, step, count)
+    crash(settings, step, count)
     house = ingest_all(settings)
     for name, frame in read_lake(house).items():
         assert_frame_equal(frame, lake[name])
@@ -135,11 +120,11 @@ def test_crash_after_any_side_effect_leaves_what_an_undisturbed_run_leaves(tmp_p
         ("record_delivery", 1, "app.1.jsonl"),
     ],
 )
-def test_crash_doubles_and_loses_no_line_of_a_file_that_grew_since(tmp_path, crasher, step, count, grown_name):
+def test_crash_doubles_and_loses_no_line_of_a_file_that_grew_since(tmp_path, crash, step, count, grown_name):
     settings = new_home(tmp_path)
     landed = settings.landing / "access/app.jsonl"
     before = landed.read_bytes()
-    crash(crasher, settings, step, count)
+    crash(settings, step, count)
     landed.unlink(missing_ok=True)
     more = "\n".join(access_line(number) for number in range(30, 40)).encode()
     (settings.landing / "access" / grown_name).write_bytes(before + b" line\n" + more)
@@ -151,21 +136,21 @@ def test_crash_doubles_and_loses_no_line_of_a_file_that_grew_since(tmp_path, cra
     assert find_files(house) == ()
 
 
-def test_crash_before_account_facts_are_entered_loses_none(tmp_path, crasher):
+def test_crash_before_account_facts_are_entered_loses_none(tmp_path, crash):
     settings = new_home(tmp_path)
     (settings.landing / "access/app.jsonl").unlink()
     (settings.landing / "accounts/facts.jsonl").write_text("\n".join(account_line(number) for number in range(5)))
-    crash(crasher, settings, "commit", 1)
+    crash(settings, "commit", 1)
     house = ingest_all(settings)
     facts = read_ledger(house)[-1]
     assert len(facts) == 5
     assert find_files(house) == ()
 
 
-def test_crash_shows_no_half_of_a_table(tmp_path, crasher):
+def test_crash_shows_no_half_of_a_table(tmp_path, crash):
     """Parts of every table are on disk, and nobody sees one."""
     settings = new_home(tmp_path)
-    crash(crasher, settings, "write", 4)
+    crash(settings, "write", 4)
     house = open_house(settings)
     assert list(settings.home.glob("lake/page_views/event_date=*/**/*.parquet"))
     assert [frame.height for frame in read_lake(house).values()] == [0, 0, 0, 0]
@@ -173,12 +158,12 @@ def test_crash_shows_no_half_of_a_table(tmp_path, crasher):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_crash_leaves_no_event_id_that_another_file_does_not_see(tmp_path, crasher, count):
+def test_crash_leaves_no_event_id_that_another_file_does_not_see(tmp_path, crash, count):
     """The table that keeps event ids is committed first."""
     settings = new_home(tmp_path)
     (settings.landing / "access/app.jsonl").unlink()
     (settings.landing / "devices/app.jsonl").write_text("\n".join(event_line(number) for number in range(10)))
-    crash(crasher, settings, "commit", count)
+    crash(settings, "commit", count)
     (settings.landing / "devices/0.jsonl").write_text("\n".join(event_line(number) for number in range(5, 15)))
     house = ingest_all(settings)
     events = pl.read_delta(open_table(house.lake, house.catalogue.get("lake", "device_events")))

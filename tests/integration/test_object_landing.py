@@ -13,11 +13,9 @@ from pipelines.control.deliveries import LineCounts, held_files
 from pipelines.errors import ConfigurationError
 from pipelines.ingestion.landing import StoredObject, open_landing
 from pipelines.journeys import ingest as journey
-from pipelines.journeys.house import open_house
 from pipelines.journeys.ingest import find_files, ingest, name_files
-from pipelines.journeys.keys import make_keys
 from pipelines.lake.layout import open_table
-from pipelines.settings import load_settings, prepare_home
+from tests.integration.houses import found_house
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +39,7 @@ def house(tmp_path, server, monkeypatch):
     landing = open_landing(uri)
     assert isinstance(landing, StoredObject)
     landing.filesystem.create_dir(landing.key.partition("/")[0])
-    settings = load_settings({"TOKUMEI_HOME": str(tmp_path / "home"), "TOKUMEI_LANDING_URI": uri})
-    prepare_home(settings)
-    make_keys(settings)
-    return open_house(settings)
+    return found_house(tmp_path / "home", TOKUMEI_LANDING_URI=uri)
 
 
 def access_lines(*numbers):

@@ -21,14 +21,15 @@ from pipelines.control.subjects import Tombstone, raise_tombstones
 from pipelines.errors import GateFailedError
 from pipelines.ingestion.quarantine import open_lines
 from pipelines.journeys import stage
-from pipelines.journeys.house import House, open_house
+from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
-from pipelines.journeys.keys import destroy_key, make_keys
+from pipelines.journeys.keys import destroy_key
 from pipelines.journeys.replay import replay_rejected
 from pipelines.journeys.retain import retain
 from pipelines.lake.layout import open_table
 from pipelines.proof.scan import scan
-from pipelines.settings import REPOSITORY, load_settings, prepare_home
+from pipelines.settings import REPOSITORY
+from tests.integration.houses import found_house
 
 DAYS = 7
 MEMBER, LEAVER = "u000000042", "u000000077"
@@ -58,10 +59,7 @@ def catalogues(tmp_path_factory):
 
 @pytest.fixture
 def house(tmp_path, catalogues):
-    settings = load_settings({"TOKUMEI_HOME": str(tmp_path / "home")})
-    prepare_home(settings)
-    make_keys(settings)
-    return replace(open_house(settings), catalogue=catalogues[0])
+    return replace(found_house(tmp_path / "home"), catalogue=catalogues[0])
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -98,29 +96,13 @@ def undisturbed(tmp_path_factory, founded, contracts):
     return lake, file_accounts(house.ledger)
 
 
-@pytest.fixture(scope="module")
-def crasher():
-    with subprocess.Popen(
-        [sys.executable, str(Path(__file__).parent / "replay_until.py")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        process.stdin.close()
-        assert process.wait() == 0
-
-
 @pytest.fixture
-def crash(tmp_path, crasher, founded, contracts):
+def crash(tmp_path, crash_in, founded, contracts):
     """Replays until a point in a copy of the home, and is killed there; returns the home."""
 
     def crash_at(point: tuple[str, int]) -> Path:
-        home, (step, count) = Path(shutil.copytree(founded, tmp_path / "home")), point
-        request = {"home": str(home), "contracts": str(contracts[1]), "step": step, "count": count}
-        crasher.stdin.write(json.dumps(request) + "\n")
-        crasher.stdin.flush()
-        assert crasher.stdout.readline() == "killed\n"
+        home = Path(shutil.copytree(founded, tmp_path / "home"))
+        crash_in("replay_until.py", home, *point, contracts=str(contracts[1]))
         return home
 
     return crash_at

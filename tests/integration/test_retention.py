@@ -20,28 +20,15 @@ from pipelines.control.day_keys import find_day_keys, open_visitor_keys
 from pipelines.control.holds import list_holds, release_hold
 from pipelines.errors import ConfigurationError
 from pipelines.journeys.delete import accept_landed
-from pipelines.journeys.house import House, open_house
-from pipelines.journeys.keys import make_keys
+from pipelines.journeys.house import House
 from pipelines.journeys.retain import TableReport, place_hold, retain
 from pipelines.lake.append import commit_parts, write_parts
 from pipelines.lake.layout import file_uris, table_dates
 from pipelines.lake.rewrite import multiset_hash
-from pipelines.settings import load_settings, prepare_home
+from tests.integration.houses import found_house
 
 MANY = 12
 TABLES = ("security_events", "rejected_lines")
-
-
-def open_home(home: Path) -> House:
-    settings = load_settings({"TOKUMEI_HOME": str(home)})
-    prepare_home(settings)
-    make_keys(settings)
-    return open_house(settings)
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    return open_home(tmp_path / "home")
 
 
 def store_days(house: House, table: str, days: list[date], batch: str = "days") -> None:
@@ -183,7 +170,7 @@ def describe(house: House) -> tuple[object, ...]:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    house = open_home(tmp_path_factory.mktemp("filled") / "home")
+    house = found_house(tmp_path_factory.mktemp("filled") / "home")
     fill(house)
     house.ledger.dispose()
     return house.settings.home
@@ -191,7 +178,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, filled: Path) -> Sequence[object]:
-    house = open_home(shutil.copytree(filled, tmp_path_factory.mktemp("undisturbed") / "home"))
+    house = found_house(shutil.copytree(filled, tmp_path_factory.mktemp("undisturbed") / "home"))
     retain(house)
     return describe(house)
 
@@ -206,7 +193,7 @@ def test_retention_ends_the_same_after_a_crash(tmp_path: Path, filled: Path, und
     script = Path(__file__).with_name("retain_until.py")
     died = subprocess.run([sys.executable, script, home, step, "1"], check=False, timeout=120)
     assert died.returncode == -signal.SIGKILL
-    house = open_home(home)
+    house = found_house(home)
     retain(house)
     assert describe(house) == undisturbed
     orphans = sum(len(files_on_disk(house, table) - live_on_disk(house, table)) for table in TABLES)

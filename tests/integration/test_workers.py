@@ -103,7 +103,7 @@ def work_of(house):
     contract = house.catalogue.get("sources", file.source)
     bench = open_bench(house, contract, REJECT_TABLES[:1])
     batch = new_batch(house, contract, "0123456789abcdef", file.format.files)
-    return Work(bench, batch, new_order(bench, batch), list(read_headed_chunks(file, file.format, SHORT)))
+    return Work(bench, batch, new_order(bench, batch, file.format), list(read_headed_chunks(file, file.format, SHORT)))
 
 
 def test_tables_are_the_same_however_many_processes_made_them(new_house):
