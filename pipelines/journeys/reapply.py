@@ -117,7 +117,7 @@ def _holds_older(house: House, contract: Contract, touched: TouchedFile, wanted:
     day, last = date.fromisoformat(str(text)), bound.astimezone(house.settings.zone).date()
     if day != last or "event_at" not in {column.name for column in contract.columns}:
         return day < last
-    rows = read_file(house.lake, contract.name, touched.file.path, [*wanted, "event_at"])
+    rows = read_file(house.lake, contract, touched.file.path, [*wanted, "event_at"])
     is_theirs = pl.any_horizontal(pl.col(name).is_in(list(values)) for name, values in wanted.items())
     return bool(rows.filter(is_theirs.fill_null(value=False) & (pl.col("event_at") <= bound)).height)
 
