@@ -13,6 +13,7 @@ from pipelines.journeys.audit import audit
 from pipelines.journeys.delete import accept_landed, request_deletion
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.readmit import readmit_member
+from pipelines.journeys.reapply import reapply_deletions
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 
@@ -121,6 +122,28 @@ def test_member_who_returned_can_leave_again(town):
     assert verified.certificate.final
     assert take_visits(town, "late.jsonl", town.leaver, back + timedelta(hours=2)).suppressed == 1
     assert audit(town.house).tombstone_count == 2
+
+
+def test_what_is_stored_since_a_return_is_nothing_to_delete_again(town):
+    back = consent_now(town)
+    land_return(town, back)
+    take_visits(town, "new.jsonl", town.leaver, back + timedelta(seconds=1), back + timedelta(hours=30))
+    assert reapply_deletions(town.house).request_ids == ()
+
+
+def test_restored_rows_of_an_earlier_epoch_are_deleted_again_and_the_return_stands(open_town, founded, town):
+    back = consent_now(town)
+    land_return(town, back)
+    shutil.rmtree(town.home / "lake" / "survey_responses")
+    shutil.copytree(founded / "lake" / "survey_responses", town.home / "lake" / "survey_responses")
+    assert len(reapply_deletions(town.house).request_ids) == 2
+    town.finish(town.approve())
+    assert town.rows("survey_responses")["user_pseudonym"].is_in(town.pseudonyms(town.leaver)).sum() == 0
+    assert take_visits(town, "closed.jsonl", town.leaver, back + timedelta(hours=1)).suppressed == 1
+    as_of = (back.astimezone(TOKYO).date() + timedelta(days=1)).isoformat()
+    town.land("accounts", "next day.jsonl", [account(town.leaver, as_of, consented_at=back.isoformat())])
+    town.take_in()
+    assert take_visits(town, "open.jsonl", town.leaver, back, back + timedelta(hours=2)).accepted == 1
 
 
 def test_member_is_readmitted_by_hand(town):
