@@ -130,7 +130,7 @@ def test_refusal_forgets_the_subject_and_withdraws_its_tombstones(ledger: sa.Eng
     assert list_moves(ledger, request.request_id)[-1] == ("refused", LATER, "officer", "article 7")
     suppression = read_suppression(ledger)
     assert (suppression.left.to_list(), suppression.devices.height) == ([], 0)
-    assert suppression_version(ledger) > before, "an ingestion in flight starts over"
+    assert suppression_version(ledger) != before, "an ingestion in flight starts over"
     assert suppression.version == suppression_version(ledger)
     assert USER not in (tmp_path / "control.db").read_bytes()
 
