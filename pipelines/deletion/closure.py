@@ -41,14 +41,14 @@ def close_identities(
     """Follow identity_links (LINK_COLUMNS) from the members of one plan to their devices, until nothing is added.
 
     subjects: by request id. Requests that have a pseudonym in common are one person's, and each gets what any of them
-    knows. Devices that a subject came with count as used, though the links to them may be gone; they are judged anew.
-    leaving: subjects whose deletion is under way already, and who keep nobody's device from going whole.
+    knows. Devices that a subject came with count as used, though the links to them may be gone, unless somebody who
+    stays has them now. leaving: subjects whose deletion is under way, and who keep nobody's device from going whole.
     """
     everybody = [*subjects.values(), *leaving]
     people = _find_people(everybody)
     known = _list_known(everybody, people)
-    used = links.select(LINK_COLUMNS).join(known, on=MEMBER, how="left").select("person", *DEVICE)
-    decided = _decide_devices(pl.concat([used, _list_used(everybody, people)]).unique())
+    linked = links.select(LINK_COLUMNS).join(known, on=MEMBER, how="left").select("person", *DEVICE).unique()
+    decided = _decide_devices(linked, _list_used(everybody, people))
     users = _gather_pseudonyms(known, "user_pseudonym")
     devices = _gather_pseudonyms(decided.filter(pl.col("decision") != "shared"), "device_pseudonym")
     decisions, requests = _count_decisions(decided), Counter(people[: len(subjects)])
@@ -120,10 +120,10 @@ def _list_pseudonyms(column: str, pseudonyms: Iterable[Pseudonyms], people: Iter
     return pl.DataFrame(rows, schema=schema, orient="row").unique()
 
 
-def _decide_devices(used: pl.DataFrame) -> pl.DataFrame:
+def _decide_devices(linked: pl.DataFrame, recalled: pl.DataFrame) -> pl.DataFrame:
     """Columns person, purpose, device_pseudonym, decision: one row for each device that a person used.
 
-    used: columns person, purpose, device_pseudonym, each row once; a null person stays.
+    linked, recalled: the first three of these by the links, and by what subjects came with; a null person stays.
     """
     decision = (
         pl.when("somebody_stays")
@@ -132,10 +132,12 @@ def _decide_devices(used: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("joint"))
         .otherwise(pl.lit("own"))
     )
-    devices = used.group_by(DEVICE).agg(
-        leaver_count=pl.col("person").count(), somebody_stays=pl.col("person").has_nulls()
-    )
-    return used.drop_nulls("person").join(devices, on=DEVICE).select("person", *DEVICE, decision=decision)
+    used, person = pl.concat([linked, recalled]).unique(), pl.col("person")
+    devices = used.group_by(DEVICE).agg(leaver_count=person.count(), somebody_stays=person.has_nulls())
+    decided = used.drop_nulls("person").join(devices, on=DEVICE).select("person", *DEVICE, decision=decision)
+    # What somebody else has had since, and the subject has no row on, is no device of theirs at all any more.
+    handed_on = decided.filter(pl.col("decision") == "shared").join(linked, on=linked.columns, how="anti")
+    return decided.join(handed_on, on=decided.columns, how="anti")
 
 
 def _gather_pseudonyms(rows: pl.DataFrame, column: str) -> dict[int, Pseudonyms]:

@@ -1,6 +1,7 @@
 """A member's own devices go with them; a device that somebody who stays has used stays with that one."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -104,6 +105,19 @@ def test_closure_keeps_the_member_and_forgets_devices_of_an_earlier_one():
     before = close(("usage", ME, b"phone")).subject
     after = close_identities({"request": before}, frame(("usage", ME, b"phone"), ("usage", OTHER, b"phone")))["request"]
     assert (after.subject.users, dict(after.subject.devices), after.subject.facts) == (SUBJECT.users, {}, None)
+
+
+def test_device_that_no_link_leads_to_any_more_goes_all_the_same():
+    known = replace(SUBJECT, devices={"membership": (b"phone",)})
+    closure = close_identities({"request": known}, frame())["request"]
+    assert (dict(closure.subject.devices), counts(closure)) == ({"membership": (b"phone",)}, (1, 0, 0))
+
+
+def test_device_that_no_link_leads_to_any_more_is_its_next_owners_and_nothing_of_the_leaver_is_at_it():
+    known = replace(SUBJECT, devices={"membership": (b"phone",)})
+    links = gather_links(lambda: [frame(("membership", OTHER, b"phone"))], [known])
+    closure = close_identities({"request": known}, links)["request"]
+    assert (dict(closure.subject.devices), counts(closure)) == ({}, (0, 0, 0))
 
 
 def test_links_of_other_peoples_devices_are_not_gathered():
