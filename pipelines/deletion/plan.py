@@ -64,7 +64,12 @@ def _leave_out_moving(document: Document) -> Document:
     datasets = [
         {name: value for name, value in dataset.items() if name not in MOVING} for dataset in document["datasets"]
     ]
-    return {name: value for name, value in document.items() if name != GUARD} | {"datasets": datasets}
+    # Of a shared device only the subject's rows go, which are compared; the links that tell of it may be gone by now.
+    requests = [
+        {name: value for name, value in request.items() if name != "shared_devices"} for request in document["requests"]
+    ]
+    kept = {name: value for name, value in document.items() if name != GUARD}
+    return kept | {"datasets": datasets, "requests": requests}
 
 
 def subjects_of_table(catalogue: Catalogue, table: str, subjects: Mapping[str, Subject]) -> Requests:
