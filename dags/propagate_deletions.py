@@ -5,13 +5,18 @@ Carries deletion requests to every stored dataset: files the requests that wait 
 is eligible, raises tombstones, plans, **asks a person to approve exactly that plan**, rewrites and purges the lake,
 rebuilds the marts, scans every byte, and certifies.
 
-**Runs** when marts were built. **Publishes** `deletion_certificates`, which starts `audit_residue`.
+**Runs** when marts were built, and every morning. **Publishes** `deletion_certificates`, which starts `audit_residue`.
 
 **To approve**, a compliance user opens the task `approve` and answers; rejecting leaves every request as planned, and
 the next run plans anew. Nothing approves by itself.
 
 **When `approve` waits for long**, people who asked to be deleted wait: remind the compliance officer. Nothing else
-is held up, but no further plan is made until it is answered.
+is held up, but no further plan is made until it is answered. Deadline alerts look after 1, 7, 14, 21, 28 and 31 days
+how many requests are due.
+
+**When `report_deadlines` warns or fails**, requests are near their due date or past it; deletion goes on all the same.
+`tokumei delete status` says what each waits for: approve its plan, mend what stops it, or refuse it with a reason and
+tell the person. A request that a legal hold keeps is not counted, and goes on by itself once the hold is over.
 
 **When `accept_requests` or `plan_deletions` fails**, nothing was deleted; its one-line error says what to do.
 
@@ -21,7 +26,8 @@ other way**, clear it: every step may be repeated.
 **When `certify_deletions` fails**, the deletion is not complete and no certificate exists; the log names the places.
 Clear `carry_out_plan` to repeat both.
 
-**Metrics**: `tokumei.run_plan.lake.{requests,datasets,done,failed,duration}`. Alarm on `failed`.
+**Metrics**: `tokumei.run_plan.lake.{requests,datasets,done,failed,duration}`, `tokumei.deletions.{due,overdue}`.
+Alarm on `failed`, and on `overdue` above 0.
 """
 
 from __future__ import annotations
@@ -29,7 +35,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import dag, task
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
 from pipelines import orchestration
 
@@ -38,7 +44,10 @@ COMPLIANCE = {"id": "compliance-officer", "name": "compliance-officer"}
 
 
 @dag(
-    schedule=orchestration.MART_ASSETS,
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("0 5 * * *", timezone="Asia/Tokyo"), assets=orchestration.MART_ASSETS
+    ),
+    deadline=orchestration.APPROVAL_ALERTS,
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,
@@ -47,6 +56,7 @@ COMPLIANCE = {"id": "compliance-officer", "name": "compliance-officer"}
 )
 def propagate_deletions() -> None:
     accepted = task(pool=orchestration.INGEST_POOL, show_return_value_in_logs=False)(orchestration.accept_requests)()
+    deadlines = task(trigger_rule="all_done", show_return_value_in_logs=False)(orchestration.report_deadlines)()
     plan = task.short_circuit(show_return_value_in_logs=False)(orchestration.plan_deletions)()
     approve = ApprovalOperator(
         task_id="approve",
@@ -60,6 +70,7 @@ def propagate_deletions() -> None:
     certified = task(
         outlets=[orchestration.CERTIFICATES], pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False
     )(orchestration.certify_deletions)(plan)
+    accepted >> deadlines
     accepted >> plan >> approve >> carried_out >> certified
 
 

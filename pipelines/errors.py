@@ -86,12 +86,24 @@ class PlanChangedError(DeletionError):
     """What the approved plan covers has changed since it was made."""
 
 
+class PlanTooLargeError(DeletionError):
+    """A plan would take a larger share of some dataset, or of all members, than anybody has accepted."""
+
+
 class RestoredCopyError(DeletionError):
     """Ledger, lake or certificates are not of one time: a copy was restored, and may bring back who was deleted."""
 
 
 class DeletionIncompleteError(DeletionError):
     """The independent scan still found the subject, or something could not be read."""
+
+
+class UndeclaredDataError(DeletionIncompleteError):
+    """Something is stored that no contract declares and that is not the house's own: no deletion would reach it."""
+
+
+class DeadlineMissedError(DeletionError):
+    """Requests are past the day by which their deletion was promised."""
 
 
 class CertificateInvalidError(DeletionError):

@@ -16,6 +16,8 @@ from pipelines.errors import ConfigurationError, HomeUnwritableError
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = ("access", "devices", "searches", "surveys", "accounts", "requests")
 MOST_PROCESSES = 64
+SHARE = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+MOST_DAYS = 3650
 MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
@@ -30,8 +32,11 @@ class Settings:
     keyring_source: file, file:PATH, env:VARIABLE, or command:COMMAND LINE, whose output is the keyring.
     landing_uri: where files arrive, a path or a URI such as s3://bucket/landing. quiet_seconds: how long a file must
     have been left alone before it is read, where the file system cannot tell whether somebody is writing it.
-    processes: how many share the work on a large file; 1 for none but the one that was started. longest_copy_days: how
-    long any copy of the lake lives, and with it what is needed to repeat deletions in it.
+    processes: how many share the work on a large file; 1 for none but the one that was started.
+    guard_share: of the rows of a table, or of all members, that a deletion plan may take without being asked, 0 to 1.
+    deadline_days: within how many days of its filing a deletion is done. deadline_warning_days: how many days before
+    its due date a request that is still open is warned of.
+    longest_copy_days: how long any copy of the lake lives, and with it what is needed to repeat deletions in it.
     """
 
     home: Path
@@ -48,6 +53,9 @@ class Settings:
     landing_uri: str
     quiet_seconds: int
     processes: int
+    guard_share: float
+    deadline_days: int
+    deadline_warning_days: int
     longest_copy_days: int
 
     @property
@@ -102,7 +110,12 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
         landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
         quiet_seconds=_read_seconds(given.get("TOKUMEI_QUIET_SECONDS", "60")),
+        deadline_days=_read_days("TOKUMEI_DEADLINE_DAYS", given.get("TOKUMEI_DEADLINE_DAYS", "30")),
+        deadline_warning_days=_read_days(
+            "TOKUMEI_DEADLINE_WARNING_DAYS", given.get("TOKUMEI_DEADLINE_WARNING_DAYS", "7")
+        ),
         processes=_read_processes(given.get("TOKUMEI_PROCESSES", str(min(2, os.cpu_count() or 1)))),
+        guard_share=_read_share(given.get("TOKUMEI_GUARD_SHARE", "0.2")),
         longest_copy_days=_read_copy_days(given.get("TOKUMEI_LONGEST_COPY_DAYS", "400")),
     )
 
@@ -140,10 +153,24 @@ def _read_seconds(number: str) -> int:
     return int(number)
 
 
+def _read_days(name: str, number: str) -> int:
+    if not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST_DAYS):
+        raise ConfigurationError(f"{name} is not a number of days", hint=f"set it to days, from 1 to {MOST_DAYS}")
+    return int(number)
+
+
 def _read_processes(number: str) -> int:
     if not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST_PROCESSES):
         raise ConfigurationError("TOKUMEI_PROCESSES is not a number of processes", hint="set it to a number such as 2")
     return int(number)
+
+
+def _read_share(number: str) -> float:
+    if not (SHARE.fullmatch(number) and float(number) <= 1):
+        raise ConfigurationError(
+            "TOKUMEI_GUARD_SHARE is not a share", hint="set it to a number from 0 to 1, such as 0.2"
+        )
+    return float(number)
 
 
 def _read_copy_days(number: str) -> int:

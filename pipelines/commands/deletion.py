@@ -17,12 +17,15 @@ app = typer.Typer(no_args_is_help=True, help="The deletion journey by hand.")
 
 
 @app.command("request")
-def file_request(
+def file_request(  # noqa: PLR0913 - a request has these facts
     *,
     user_id: Annotated[str, typer.Option(help="The member's id; becomes pseudonyms at once and is not kept.")],
     last_transaction: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])] = None,
     open_trades: Annotated[int | None, typer.Option(min=0)] = None,
     open_listings: Annotated[int | None, typer.Option(min=0)] = None,
+    requested_on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the member asked, if not today.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """File a request and print its id. Facts given here stand in for those of the accounts source."""
@@ -32,34 +35,50 @@ def file_request(
 
     given = (last_transaction, open_trades, open_listings) != (None, None, None)
     last_date = last_transaction.date() if last_transaction else None
-    facts = AccountFacts(open_listings or 0, open_trades or 0, last_date) if given else None
-    request_id = request_deletion(open_house(load_settings()), user_id, request_key=f"cli-{uuid4()}", facts=facts)
+    house = open_house(load_settings())
+    facts = AccountFacts(open_listings or 0, open_trades or 0, last_date, house.now().date()) if given else None
+    asked_at = requested_on.replace(tzinfo=house.settings.zone) if requested_on else None
+    key = f"cli-{uuid4()}"
+    request_id = request_deletion(house, user_id, request_key=key, facts=facts, requested_at=asked_at)
     print_record({"request_id": request_id}, as_json=as_json, draw=lambda record: record["request_id"])
 
 
 @app.command("plan")
-def plan(*, as_json: JsonOption = False) -> None:
-    """Decide which requests may go on, plan them, and print the digest to approve."""
+def plan(
+    *,
+    accept_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Let this plan take up to this share of any table's rows or of all members."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decide which requests may go on, plan them, and print the digest to approve.
+
+    Refused while anything is stored that no contract declares, or when the plan takes more than TOKUMEI_GUARD_SHARE.
+    """
     from pipelines.journeys.delete import accept_landed, decide_requests, plan_deletions
     from pipelines.journeys.house import open_house
 
     house = open_house(load_settings())
     accept_landed(house)
     decide_requests(house)
-    planned = plan_deletions(house)
+    planned = plan_deletions(house, accept_share=accept_share)
     if planned is None:
         print_record({"digest": None, "requests": []}, as_json=as_json, draw=lambda _: "no request is ready")
         return
     record = {"digest": planned.digest, "requests": planned.request_ids, "datasets": planned.datasets}
-    print_record(record, as_json=as_json, draw=_draw_plan)
+    print_record(record | {"devices": planned.devices}, as_json=as_json, draw=_draw_plan)
 
 
 def _draw_plan(record: Mapping[str, Any]) -> str:
+    from pipelines.deletion.plan import describe_devices
+
     lines = (
         f"  {item['table']}: {item['strategy']}, {item['rows']} rows in {item['files']} files"
         for item in record["datasets"]
     )
-    return "\n".join([record["digest"], f"{len(record['requests'])} requests", *lines])
+    devices = describe_devices(record["devices"])
+    return "\n".join([record["digest"], f"{len(record['requests'])} requests", devices, *lines])
 
 
 @app.command("approve")
@@ -74,34 +93,78 @@ def approve(digest: str, *, as_json: JsonOption = False) -> None:
     )
 
 
+@app.command("refuse")
+def refuse(
+    request_id: str,
+    *,
+    reason: Annotated[str, typer.Option(help="The rule that forbids it, and nobody's name: it is stored and shown.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Close a request that was not approved yet, as the user who is logged in; its tombstones are withdrawn."""
+    from pipelines.journeys.delete import refuse_request
+    from pipelines.journeys.house import open_house
+
+    refuse_request(open_house(load_settings()), request_id, reason=reason, refused_by=getuser())
+    record = {"refused": request_id, "refused_by": getuser()}
+    print_record(record, as_json=as_json, draw=lambda _: f"refused by {getuser()}")
+
+
 @app.command("run")
-def run(digest: Annotated[str | None, typer.Argument()] = None, *, as_json: JsonOption = False) -> None:
+def run(
+    digest: Annotated[str | None, typer.Argument()] = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Stop before each commit, leave nothing behind, and show what would go.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Carry out an approved plan, scan for what remains, and certify. Safe to repeat after any failure."""
+    from pipelines.control.requests import list_requests
     from pipelines.journeys.certify import certify_deletions
-    from pipelines.journeys.delete import find_open_plans, run_plan
+    from pipelines.journeys.delete import find_open_plans, rehearse_plan, run_plan
     from pipelines.journeys.house import open_house
 
     house = open_house(load_settings())
+    if dry_run:
+        rehearsed = {each: rehearse_plan(house, each) for each in ([digest] if digest else find_open_plans(house))}
+        print_record({"plans": rehearsed}, as_json=as_json, draw=_draw_rehearsal)
+        return
+    digests = [digest] if digest else find_open_plans(house)
     certified = []
-    for each in [digest] if digest else find_open_plans(house):
+    for each in digests:
         run_plan(house, each)
         certified += [verified.path.name for verified in certify_deletions(house, each)]
-    record = {"certificates": certified}
-    print_record(record, as_json=as_json, draw=lambda found: "\n".join(found["certificates"]) or "nothing is approved")
+    held = [request for request in list_requests(house.ledger, ("held",)) if request.plan_digest in digests]
+    reasons = {request.request_id: request.reason for request in held}
+    print_record({"certificates": certified, "held": reasons}, as_json=as_json, draw=_draw_run)
+
+
+def _draw_run(record: Mapping[str, Any]) -> str:
+    held = [f"{request_id} held: {reason}" for request_id, reason in record["held"].items()]
+    return "\n".join([*record["certificates"], *held]) or "nothing is approved"
+
+
+def _draw_rehearsal(record: Mapping[str, Any]) -> str:
+    lines = [
+        f"  {table}: {counts['rows']} rows in {counts['files']} files would go"
+        for datasets in record["plans"].values()
+        for table, counts in datasets.items()
+    ]
+    return "\n".join([*record["plans"], *lines, "nothing was changed"])
 
 
 @app.command("status")
 def status(request_id: Annotated[str | None, typer.Argument()] = None, *, as_json: JsonOption = False) -> None:
-    """Every request with its state, or one with its history."""
+    """Every request with its state and due date, or one with its history."""
     from pipelines.control.requests import get_request, list_moves, list_requests
+    from pipelines.journeys.decide import describe_request
     from pipelines.journeys.house import open_house
 
-    ledger = open_house(load_settings()).ledger
-    requests = [get_request(ledger, request_id)] if request_id else list_requests(ledger)
-    shown = ("request_id", "state", "requested_at", "eligible_on", "plan_digest", "completed_at", "reason")
-    records: list[dict[str, Any]] = [{name: getattr(request, name) for name in shown} for request in requests]
+    house = open_house(load_settings())
+    requests = [get_request(house.ledger, request_id)] if request_id else list_requests(house.ledger)
+    records = [describe_request(house, request) for request in requests]
     if request_id:
-        moves = list_moves(ledger, request_id)
+        moves = list_moves(house.ledger, request_id)
         records[0]["history"] = [dict(zip(("state", "at", "actor", "reason"), move, strict=True)) for move in moves]
     print_record({"requests": records}, as_json=as_json, draw=lambda found: _draw_requests(found["requests"]))
 
@@ -109,11 +172,23 @@ def status(request_id: Annotated[str | None, typer.Argument()] = None, *, as_jso
 def _draw_requests(records: Iterable[Mapping[str, Any]]) -> str:
     lines = []
     for record in records:
-        lines.append(f"{record['request_id']} {record['state']} {record['reason'] or ''}".rstrip())
+        lines.append(
+            " ".join(filter(None, (record["request_id"], record["state"], _draw_due(record), record["reason"])))
+        )
         lines += [
-            f"  {move['at']:%Y-%m-%d %H:%M:%S} {move['state']} by {move['actor']}" for move in record.get("history", ())
+            f"  {move['at']:%Y-%m-%d %H:%M:%S} {move['state']} by {move['actor']} {move['reason'] or ''}".rstrip()
+            for move in record.get("history", ())
         ]
     return "\n".join(lines) or "there are no requests"
+
+
+def _draw_due(record: Mapping[str, Any]) -> str:
+    """The due date with the days that are left; a request that is closed or held has none left to count."""
+    days = record["days_left"]
+    if days is None:
+        return ""
+    left = f"{days} days left" if days >= 0 else f"{-days} days overdue"
+    return f"due {record['due_on']} ({left})"
 
 
 @app.command("reapply")

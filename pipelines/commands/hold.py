@@ -13,7 +13,9 @@ import typer
 from pipelines.commands.output import JsonOption, print_record
 from pipelines.settings import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="Legal holds, under which retention drops nothing.")
+app = typer.Typer(
+    no_args_is_help=True, help="Legal holds, under which neither retention nor a deletion drops anything."
+)
 
 
 @app.command("place")
@@ -56,7 +58,7 @@ def _draw_holds(records: Iterable[Mapping[str, Any]]) -> str:
 
 @app.command("release")
 def release(hold_id: str, *, as_json: JsonOption = False) -> None:
-    """End a hold: what it kept is dropped when retention runs next."""
+    """End a hold: retention drops what it kept when it runs next, and held deletions go on with the next plan."""
     from pipelines.control.holds import release_hold
     from pipelines.journeys.house import open_house
 

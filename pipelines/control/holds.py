@@ -30,7 +30,7 @@ class Hold:
 
 
 def place_hold(engine: sa.Engine, hold: Hold) -> None:
-    """Enter a hold; from here on retention leaves its dataset alone."""
+    """Enter a hold; from here on retention and deletions leave its dataset alone."""
     with transaction(engine) as connection:
         connection.execute(sa.insert(holds).values(asdict(hold)))
 
@@ -53,10 +53,12 @@ def release_hold(engine: sa.Engine, hold_id: str, *, released_at: datetime, rele
         raise ConfigurationError("there is no hold of that id to release", hint="list them with `tokumei hold list`")
 
 
+def protecting_holds(holds: Iterable[Hold], day: date) -> dict[str, Hold]:
+    """The datasets under a hold on a day, each with the one of its holds that ends last."""
+    protecting = sorted((hold for hold in holds if hold.protects_on(day)), key=lambda hold: hold.ends_on)
+    return {hold.dataset: hold for hold in protecting}
+
+
 def held_datasets(holds: Iterable[Hold], day: date) -> dict[str, date]:
     """The datasets under a hold on a day, each with the last day on which any of its holds protects it."""
-    until: dict[str, date] = {}
-    for hold in holds:
-        if hold.protects_on(day):
-            until[hold.dataset] = max(hold.ends_on, until.get(hold.dataset, hold.ends_on))
-    return until
+    return {dataset: hold.ends_on for dataset, hold in protecting_holds(holds, day).items()}

@@ -30,6 +30,19 @@ class Instant(sa.TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 
+class Names(sa.TypeDecorator[tuple[str, ...]]):
+    """A few names in order; none where an older ledger holds null."""
+
+    impl = sa.JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: sa.Dialect) -> list[str] | None:  # noqa: ARG002
+        return list(value) if value else None
+
+    def process_result_value(self, value: list[str] | None, dialect: sa.Dialect) -> tuple[str, ...]:  # noqa: ARG002
+        return tuple(value or ())
+
+
 deliveries = sa.Table(
     "deliveries",
     metadata,
@@ -117,6 +130,9 @@ deletion_requests = sa.Table(
     sa.Column("sealed_subject", sa.LargeBinary),
     sa.Column("plan_digest", sa.String(64), index=True),
     sa.Column("completed_at", Instant),
+    sa.Column("due_on", sa.Date),
+    sa.Column("held_datasets", Names),  # whose holds it waits for
+    sa.Column("earlier_plans", Names),  # what was carried out of it before a hold stopped the rest
     sa.Column("known_keys", sa.Text),  # ids of the keys under which its member was known when it was filed
     sa.Column("sealed_extension", sa.LargeBinary),  # pseudonyms under later keys, which no move of the request touches
 )

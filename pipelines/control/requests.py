@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -11,26 +11,43 @@ import sqlalchemy as sa
 
 from pipelines.control.kept_subjects import keep_subject
 from pipelines.control.ledger import deletion_requests, plans, request_moves, transaction
+from pipelines.control.subjects import Heir, withdraw_tombstones
 from pipelines.errors import ConfigurationError, DeletionError, StorageBusyError
 
 # Which states may follow which; anything else is refused, so that no step can be skipped.
 FOLLOWING: Mapping[str, frozenset[str]] = {
-    "received": frozenset({"waiting", "ready"}),
-    "waiting": frozenset({"waiting", "ready"}),
-    "ready": frozenset({"planned"}),
-    "planned": frozenset({"planned", "approved", "ready"}),
+    "received": frozenset({"waiting", "ready", "refused"}),
+    "waiting": frozenset({"waiting", "ready", "refused"}),
+    "ready": frozenset({"planned", "refused"}),
+    "planned": frozenset({"planned", "approved", "ready", "refused"}),
     "approved": frozenset({"running", "ready"}),
     "running": frozenset({"verifying"}),
-    "verifying": frozenset({"running", "completed"}),
+    "verifying": frozenset({"running", "completed", "held"}),
+    "held": frozenset({"ready"}),
     "completed": frozenset(),
+    "refused": frozenset(),
 }
-MOVABLE = ("state", "reason", "eligible_on", "sealed_subject", "plan_digest", "completed_at")
+CLOSED_STATES = tuple(state for state, following in FOLLOWING.items() if not following)
+REFUSABLE_STATES = tuple(state for state, following in FOLLOWING.items() if "refused" in following)
+MOVABLE = (
+    "state",
+    "reason",
+    "eligible_on",
+    "sealed_subject",
+    "plan_digest",
+    "completed_at",
+    "due_on",
+    "held_datasets",
+    "earlier_plans",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class DeletionRequest:
-    """One request as the ledger holds it; the subject's pseudonyms are sealed, and gone once it is completed.
+    """One request as the ledger holds it; the subject's pseudonyms are sealed, and gone once it is closed.
 
+    due_on: the last day of the time that was promised, None until the request was first decided. held_datasets: the
+    lake tables whose holds keep the rest of a held request; earlier_plans: digests of the plans carried out before.
     known_keys: ids of the keys that they were made under when it was filed, separated by spaces. sealed_extension:
     pseudonyms under later keys, which ingestion adds and no move touches, so that none is lost to one.
     """
@@ -45,6 +62,9 @@ class DeletionRequest:
     sealed_subject: bytes | None
     plan_digest: str | None
     completed_at: datetime | None
+    due_on: date | None = None
+    held_datasets: tuple[str, ...] = ()
+    earlier_plans: tuple[str, ...] = ()
     known_keys: str | None = None
     sealed_extension: bytes | None = None
 
@@ -76,14 +96,22 @@ class StoredPlan:
 
 def enter_request(engine: sa.Engine, request: DeletionRequest) -> bool:
     """Enter a new request as received; False when its key was entered before."""
-    received = replace(request, state="received")
-    same_key = deletion_requests.c.request_key == request.request_key
+    return enter_requests(engine, [request]) == 1
+
+
+def enter_requests(engine: sa.Engine, requests: Iterable[DeletionRequest]) -> int:
+    """Enter many as received, all or none; returns how many were new by their keys."""
     with transaction(engine) as connection:
-        if connection.execute(sa.select(deletion_requests.c.request_id).where(same_key)).first():
-            return False
-        names = [column.name for column in deletion_requests.columns]
-        connection.execute(sa.insert(deletion_requests).values({name: getattr(received, name) for name in names}))
-        _record_move(connection, request.request_id, Move("received", request.requested_at, request.channel))
+        return sum(_enter(connection, replace(request, state="received")) for request in requests)
+
+
+def _enter(connection: sa.Connection, received: DeletionRequest) -> bool:
+    same_key = deletion_requests.c.request_key == received.request_key
+    if connection.execute(sa.select(deletion_requests.c.request_id).where(same_key)).first():
+        return False
+    names = [column.name for column in deletion_requests.columns]
+    connection.execute(sa.insert(deletion_requests).values({name: getattr(received, name) for name in names}))
+    _record_move(connection, received.request_id, Move("received", received.requested_at, received.channel))
     return True
 
 
@@ -118,17 +146,42 @@ def list_moves(engine: sa.Engine, request_id: str) -> tuple[tuple[str, datetime,
 def move_requests(engine: sa.Engine, requests: Sequence[DeletionRequest], move: Move) -> None:
     """Move requests to their next state, all or none, and record each move.
 
-    What a request carries is stored with its new state: eligible_on, sealed_subject, plan_digest, completed_at.
+    What a request carries is stored with its new state: eligible_on, sealed_subject, plan_digest, due_on and the rest.
     DeletionError when the state may not follow a request's own; StorageBusyError when someone else moved one meanwhile.
     """
     with transaction(engine) as connection:
         for request in requests:
-            _require_following(request, move.state)
-            if move.state == "completed":
-                keep_subject(connection, request.request_id, move.at)
-            _store_move(connection, request, replace(request, state=move.state, reason=move.reason))
-            if (move.state, move.reason) != (request.state, request.reason):
-                _record_move(connection, request.request_id, move)
+            _move(connection, request, move)
+
+
+def refuse_request(
+    engine: sa.Engine,
+    request: DeletionRequest,
+    move: Move,
+    *,
+    heirs: Sequence[Heir] = (),
+    others: Sequence[DeletionRequest] = (),
+) -> None:
+    """Close a request undone, all at once or not at all: its subject is forgotten, its tombstones are withdrawn.
+
+    heirs: requests that need some of these tombstones as well, and keep them. others: planned with it; they get ready
+    again, for their plan names who is refused. DeletionError once the request was approved.
+    """
+    again = replace(move, state="ready", reason="another request of the plan was refused")
+    with transaction(engine) as connection:
+        _move(connection, replace(request, sealed_subject=None, plan_digest=None), move)
+        withdraw_tombstones(connection, request.request_id, heirs)
+        for other in others:
+            _move(connection, replace(other, plan_digest=None), again)
+
+
+def _move(connection: sa.Connection, request: DeletionRequest, move: Move) -> None:
+    _require_following(request, move.state)
+    if move.state == "completed":
+        keep_subject(connection, request.request_id, move.at)
+    _store_move(connection, request, replace(request, state=move.state, reason=move.reason))
+    if (move.state, move.reason) != (request.state, request.reason):
+        _record_move(connection, request.request_id, move)
 
 
 def _require_following(request: DeletionRequest, state: str) -> None:

@@ -7,8 +7,8 @@ stays away, and a new epoch begins. A member who leaves again closes it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -29,11 +29,12 @@ MARKS = 2**40
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What decides whether a member may be deleted now."""
+    """What decides whether a member may be deleted now; as_of is the day that the accounts source speaks of."""
 
     open_listings: int
     open_trades: int
     last_transaction_date: date | None
+    as_of: date | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +93,60 @@ def store_account_facts(engine: sa.Engine, facts: pl.DataFrame) -> int:
 
 def find_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> AccountFacts | None:
     """The facts of one member, who may be stored under any of these pseudonyms."""
-    query = sa.select(account_facts).where(account_facts.c.user_pseudonym.in_(list(pseudonyms)))
-    with transaction(engine) as connection:
-        row = connection.execute(query).first()
-    return None if row is None else AccountFacts(row.open_listings, row.open_trades, row.last_transaction_date)
+    found = list_account_facts(engine, pseudonyms)
+    return next(iter(found.values()), None)
 
 
-def count_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> int:
-    """How many rows hold a member's facts."""
-    query = sa.select(sa.func.count()).where(account_facts.c.user_pseudonym.in_(list(pseudonyms)))
+def list_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> dict[bytes, AccountFacts]:
+    """The facts of many members, by the pseudonyms under which they are stored."""
+    found: dict[bytes, AccountFacts] = {}
     with transaction(engine) as connection:
-        return connection.execute(query).scalar_one()
+        for start in range(0, len(pseudonyms), BATCH):
+            keys = list(pseudonyms[start : start + BATCH])
+            query = sa.select(account_facts).where(account_facts.c.user_pseudonym.in_(keys))
+            for row in connection.execute(query):
+                facts = AccountFacts(row.open_listings, row.open_trades, row.last_transaction_date, row.as_of)
+                found[bytes(row.user_pseudonym)] = facts
+    return found
+
+
+def find_newest_facts_day(engine: sa.Engine) -> date | None:
+    """The last day that the accounts source spoke of, whoever it was about."""
+    with transaction(engine) as connection:
+        newest: date | None = connection.execute(sa.select(sa.func.max(account_facts.c.as_of))).scalar_one()
+    return newest
+
+
+def find_members_with_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> frozenset[bytes]:
+    """Those of these pseudonyms under which facts are stored."""
+    with transaction(engine) as connection:
+        found = [
+            connection.execute(sa.select(account_facts.c.user_pseudonym).where(_is_one_of(batch))).scalars().all()
+            for batch in _split(pseudonyms)
+        ]
+    return frozenset(bytes(pseudonym) for batch in found for pseudonym in batch)
+
+
+def count_members(engine: sa.Engine) -> int:
+    """How many members are known by their facts."""
+    with transaction(engine) as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(account_facts)).scalar_one()
 
 
 def forget_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> None:
-    """Delete a member's facts."""
+    """Delete the facts of these members."""
     with transaction(engine) as connection:
-        connection.execute(sa.delete(account_facts).where(account_facts.c.user_pseudonym.in_(list(pseudonyms))))
+        for batch in _split(pseudonyms):
+            connection.execute(sa.delete(account_facts).where(_is_one_of(batch)))
+
+
+def _split(pseudonyms: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Batches that fit into one statement."""
+    return (pseudonyms[start : start + BATCH] for start in range(0, len(pseudonyms), BATCH))
+
+
+def _is_one_of(pseudonyms: Sequence[bytes]) -> sa.ColumnElement[bool]:
+    return account_facts.c.user_pseudonym.in_(list(pseudonyms))
 
 
 def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:

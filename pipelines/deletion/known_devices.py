@@ -47,7 +47,7 @@ def recall_devices(closures: Mapping[str, C], known: Mapping[str, Subject], read
 def leave_out_shared(
     devices: Mapping[str, Pseudonyms], subjects: Mapping[str, Subject], links: Iterable[pl.DataFrame]
 ) -> dict[str, Pseudonyms]:
-    """Those of each request's devices that no link joins to anybody but its subject."""
+    """Those of each request's devices that no link joins to anybody but the subjects."""
     wanted = _list_devices(devices)
     shared = pl.concat([wanted.clear(), *(_find_shared(wanted, subjects, frame) for frame in links)]).unique()
     kept = wanted.join(shared, on=wanted.columns, how="anti")
@@ -58,19 +58,19 @@ def leave_out_shared(
 
 
 def _find_shared(wanted: pl.DataFrame, subjects: Mapping[str, Subject], links: pl.DataFrame) -> pl.DataFrame:
-    """Rows of wanted that a link joins to somebody else."""
+    """Rows of wanted that a link joins to somebody who is none of the subjects."""
     used = wanted.join(links.select(LINK_COLUMNS).unique(), on=DEVICE)
-    own = pl.DataFrame(
+    leaving = pl.DataFrame(
         [
-            (request_id, purpose, value)
-            for request_id in used["request_id"].unique()
-            for purpose, values in subjects[request_id].users.items()
+            (purpose, value)
+            for subject in subjects.values()
+            for purpose, values in subject.users.items()
             for value in values
         ],
-        schema={"request_id": pl.String(), "purpose": pl.String(), "user_pseudonym": pl.Binary()},
+        schema={"purpose": pl.String(), "user_pseudonym": pl.Binary()},
         orient="row",
     )
-    return used.join(own, on=own.columns, how="anti").select(wanted.columns)
+    return used.join(leaving, on=leaving.columns, how="anti").select(wanted.columns)
 
 
 def _list_missing(known: Subject, closed: Subject) -> dict[str, tuple[bytes, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pipelines.lake.replace import EVERYBODY
 from pipelines.lake.rewrite import Rewrite
 
 Outcome = Mapping[str, Mapping[str, Mapping[str, Any]]]  # figures by dataset and step
@@ -42,11 +43,15 @@ def sum_erased(outcome: Outcome, dataset: str, request_id: str) -> Erased:
 
 
 def summarise_outcome(outcome: Outcome) -> dict[str, dict[str, int]]:
-    """Rows and files by dataset, all requests together."""
+    """Rows and files by dataset, all requests together; what several requests were about counts once."""
     return {
         dataset: {
-            "rows": sum(count for step in steps.values() for count in step["rows"].values()),
-            "files": sum(count for step in steps.values() for count in step.get("files", {}).values()),
+            "rows": sum(_count_together(step["rows"]) for step in steps.values()),
+            "files": sum(_count_together(step.get("files", {})) for step in steps.values()),
         }
         for dataset, steps in outcome.items()
     }
+
+
+def _count_together(counts: Mapping[str, int]) -> int:
+    return counts[EVERYBODY] if EVERYBODY in counts else sum(counts.values())

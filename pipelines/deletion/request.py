@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from anonymization.keyring import Keyring, seal, unseal
 from anonymization.operators import pseudonym_of
 from pipelines.control.kept_subjects import KeptSubject
-from pipelines.control.requests import DeletionRequest, enter_request
+from pipelines.control.requests import DeletionRequest, enter_requests
 from pipelines.control.subjects import RESTORE, AccountFacts, Tombstone
 from pipelines.errors import ConfigurationError
 
@@ -107,7 +107,7 @@ def accept_requests(engine: sa.Engine, keyring: Keyring, rows: pl.DataFrame) -> 
         )
         for row in rows.iter_rows(named=True)
     )
-    return sum(enter_request(engine, request) for request in requests)
+    return enter_requests(engine, requests)
 
 
 def list_tombstones(request: DeletionRequest, subject: Subject, effective_at: datetime) -> list[Tombstone]:
@@ -128,7 +128,7 @@ def seal_subject(subject: Subject, keyring: Keyring) -> bytes:
         "devices": _write_pseudonyms(subject.devices),
         "facts": None
         if facts is None
-        else [facts.open_listings, facts.open_trades, str(facts.last_transaction_date or "")],
+        else [facts.open_listings, facts.open_trades, str(facts.last_transaction_date or ""), str(facts.as_of or "")],
         "aliases": {device.hex(): _write_pseudonyms(aliases) for device, aliases in subject.aliases.items()},
     }
     return seal(keyring, json.dumps(document).encode())
@@ -137,7 +137,7 @@ def seal_subject(subject: Subject, keyring: Keyring) -> bytes:
 def unseal_subject(request: DeletionRequest | KeptSubject, keyring: Keyring) -> Subject:
     """The subject of a request that is not completed, or that is kept, with all that ingestion added to it."""
     if request.sealed_subject is None:
-        raise ConfigurationError(f"request {request.request_id} is completed", hint="see its certificate")
+        raise ConfigurationError(f"request {request.request_id} is closed", hint="see `tokumei delete status`")
     subject = _read_subject(unseal(keyring, request.sealed_subject))
     if request.sealed_extension is None:
         return subject
@@ -178,5 +178,6 @@ def _read_pseudonyms(texts: Mapping[str, list[str]]) -> dict[str, tuple[bytes, .
     return {purpose: tuple(bytes.fromhex(text) for text in values) for purpose, values in texts.items()}
 
 
-def _read_facts(open_listings: int, open_trades: int, last_transaction: str) -> AccountFacts:
-    return AccountFacts(open_listings, open_trades, date.fromisoformat(last_transaction) if last_transaction else None)
+def _read_facts(open_listings: int, open_trades: int, last_transaction: str, as_of: str = "") -> AccountFacts:
+    last_transaction_date, day = (date.fromisoformat(text) if text else None for text in (last_transaction, as_of))
+    return AccountFacts(open_listings, open_trades, last_transaction_date, day)

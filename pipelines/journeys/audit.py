@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.control.requests import list_requests
 from pipelines.control.subjects import read_departed
-from pipelines.errors import CertificateInvalidError, DeletionIncompleteError
+from pipelines.deletion.inventory import find_undeclared
+from pipelines.errors import CertificateInvalidError, UndeclaredDataError
+from pipelines.ingestion.file_names import read_file_names
 from pipelines.journeys.certify import find_ledger, require_clean, scan_stored
 from pipelines.journeys.house import House
-from pipelines.lake.layout import list_entries
 from pipelines.proof.certificate import Verified, verify_all
 from pipelines.proof.scan import ScanReport, read_identifiers
 from pipelines.telemetry import record_step
+
+SHOWN_PLACES = 5
+DIGITS = re.compile(r"[0-9A-Fa-f]{16,}")  # long enough for a pseudonym
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,20 @@ def verify_certificates(house: House) -> tuple[Verified, ...]:
 
 
 def require_declared(house: House) -> None:
-    """DeletionIncompleteError when the lake holds anything that no contract declares: no deletion would reach it."""
-    undeclared = set(list_entries(house.lake)) - {contract.name for contract in house.catalogue.layer("lake")}
-    if undeclared:
-        raise DeletionIncompleteError(
-            f"the lake holds {', '.join(sorted(undeclared))}, which no contract declares",
-            hint="declare it in data_contracts/lake, or remove it",
-        )
+    """UndeclaredDataError when anything lies in home or lake that no contract declares and the house never made.
+
+    Places are named without the identifiers that may be in them.
+    """
+    undeclared = find_undeclared(house.settings, house.catalogue, house.lake)
+    if not undeclared:
+        return
+    names = read_file_names(house.catalogue, house.keyring.current("membership"))
+    shown = [f"{item.root}/{DIGITS.sub('<DIGITS>', names.show(item.place))}" for item in undeclared]
+    further = f" and {len(shown) - SHOWN_PLACES} more" if len(shown) > SHOWN_PLACES else ""
+    raise UndeclaredDataError(
+        f"there is {', '.join(shown[:SHOWN_PLACES])}{further}, which no contract declares",
+        hint="no deletion would reach it: declare it in data_contracts, or remove it",
+    )
 
 
 def scan_for_canaries(house: House) -> ScanReport:

@@ -20,6 +20,7 @@ from pipelines.errors import ConfigurationError, DeletionIncompleteError, Missin
 from pipelines.ingestion.enrich import suppress_lines
 from pipelines.ingestion.parse import parse_file
 from pipelines.ingestion.sources import SourceFile
+from pipelines.journeys.held_rows import find_held_rows, group_by_datasets, hold_requests, join_outcomes
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files
 from pipelines.lake.layout import table_dates
@@ -49,35 +50,50 @@ RESCAN_SECONDS = 5.0
 def certify_deletions(house: House, digest: str) -> tuple[Verified, ...]:
     """Prove that nobody of a carried-out plan is left anywhere, certify each request, and return all its certificates.
 
+    A request of which a hold keeps rows is not certified but held, once it is proved that nothing is left elsewhere.
     DeletionIncompleteError when a subject is still found or anything could not be read; nobody is then certified.
     """
     plan = get_plan(house.ledger, digest)
     signing_key = _read_signing_key(house.settings)
     requests = _requests_of(house, digest, "verifying")
-    if requests:
-        report, waiting_files = _prove_absence(house, requests)
-        for request in requests:
+    kept = find_held_rows(house, plan.document, requests)
+    if done := [request for request in requests if request.request_id not in kept]:
+        report, waiting_files = _prove_absence(house, done)
+        for request in done:
             _complete(house, request, _describe(house, plan, request, report, waiting_files), signing_key)
+    for datasets, held in group_by_datasets(requests, kept):
+        report, _ = _prove_absence(house, held, left_out=datasets)
+        hold_requests(house, held, datasets, report.file_count)
     return _verify(house, _requests_of(house, digest, "completed"))
 
 
-def _prove_absence(house: House, requests: Sequence[DeletionRequest]) -> tuple[ScanReport, int]:
-    """The report of a clean scan, and how many files wait in landing without the subjects."""
+def _prove_absence(
+    house: House, requests: Sequence[DeletionRequest], *, left_out: Sequence[str] = ()
+) -> tuple[ScanReport, int]:
+    """The report of a clean scan, and how many files wait in landing without the subjects.
+
+    left_out: the lake tables that are not looked into.
+    """
     subjects = [unseal_subject(request, house.keyring) for request in requests]
     with record_step("certify_deletions", "home") as step:
         waiting_files = _require_absent_from_landing(house, subjects)
-        report = scan_for_subjects(house, subjects)
+        report = scan_for_subjects(house, subjects, left_out=left_out)
         require_clean(report)
         step.count(requests=len(requests), files=report.file_count, bytes=report.byte_count)
+        step.count(left_out=",".join(left_out))
     return report, waiting_files
 
 
-def scan_for_subjects(house: House, subjects: Sequence[Subject]) -> ScanReport:
-    """Look for every pseudonym in every stored byte; only the ledger may hold membership pseudonyms, as tombstones."""
+def scan_for_subjects(house: House, subjects: Sequence[Subject], *, left_out: Sequence[str] = ()) -> ScanReport:
+    """Look for every pseudonym in every stored byte; only the ledger may hold membership pseudonyms, as tombstones.
+
+    left_out: lake tables whose directories are not looked into, and no others.
+    """
     events = [value for subject in subjects for purpose in EVENT_PURPOSES for value in subject.pseudonyms(purpose)]
     memberships = [value for subject in subjects for value in subject.pseudonyms("membership")]
     ledger = find_ledger(house)
-    report = scan_stored(house, [*events, *memberships], excluded=ledger)
+    held = [_lake_directory(house) / table for table in left_out]
+    report = scan_stored(house, [*events, *memberships], excluded=[*ledger, *held])
     return _join_reports(report, scan(ledger[:1], events)) if ledger else report
 
 
@@ -200,6 +216,7 @@ def _describe(
     house: House, plan: StoredPlan, request: DeletionRequest, report: ScanReport, waiting_files: int
 ) -> Certificate:
     now = house.now()
+    plan = replace(plan, outcome=join_outcomes(house, plan, request))
     return Certificate(
         request_id=request.request_id,
         policy_version=POLICY_VERSION,

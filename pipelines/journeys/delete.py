@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -23,22 +24,15 @@ from pipelines.control.requests import (
     record_approval,
     store_plan,
 )
-from pipelines.control.subjects import (
-    AccountFacts,
-    count_account_facts,
-    find_account_facts,
-    forget_account_facts,
-    raise_tombstones,
-)
-from pipelines.deletion.closure import Closure, close_identity
-from pipelines.deletion.eligibility import decide_eligibility
-from pipelines.deletion.known_devices import recall_devices
+from pipelines.control.subjects import AccountFacts, forget_account_facts, raise_tombstones
 from pipelines.deletion.outcome import describe_forgotten, describe_rewrite, summarise_outcome
 from pipelines.deletion.plan import (
     LEDGER_TABLE,
+    add_everybody,
+    count_devices,
     digest_plan,
     emptied_tables,
-    make_plan,
+    is_same_plan,
     rewritten_tables,
     subjects_of_table,
     summarise_plan,
@@ -46,28 +40,48 @@ from pipelines.deletion.plan import (
 )
 from pipelines.deletion.request import Subject, list_tombstones, new_request, seal_subject, unseal_subject
 from pipelines.errors import ConfigurationError, PlanChangedError
+from pipelines.journeys.audit import require_declared
 from pipelines.journeys.build_marts import build_marts
+from pipelines.journeys.decide import decide_requests, find_holds, refuse_request
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
+from pipelines.journeys.planning import close_requests, count_facts, draw_plan, find_accepted, guard_members
 from pipelines.journeys.replay import finish_replays
-from pipelines.lake.layout import read_columns
 from pipelines.lake.purge import purge_table
-from pipelines.lake.replace import count_stored, empty_table
+from pipelines.lake.replace import empty_table
 from pipelines.lake.rewrite import Rewrite, remove_subjects
 from pipelines.telemetry import record_step
 
-LINK_COLUMNS = ("purpose", "user_pseudonym", "device_pseudonym")
+__all__ = [
+    "Planned",
+    "accept_landed",
+    "approve_plan",
+    "decide_requests",
+    "find_open_plans",
+    "plan_deletions",
+    "refuse_request",
+    "rehearse_plan",
+    "request_deletion",
+    "run_plan",
+]
+
 PIPELINE = "pipeline"
+FORGET = "forget"
+Announce = Callable[[Rewrite], None]
 APPROVED_STATES = ("approved", "running", "verifying", "completed")
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan that waits for approval: its digest, the requests it covers, and what it does to each dataset."""
+    """A plan that waits for approval: its digest, the requests it covers, and what it does to each dataset.
+
+    devices: how many go whole, as own or joint ones, and how many are shared with somebody who stays.
+    """
 
     digest: str
     request_ids: tuple[str, ...]
     datasets: tuple[Mapping[str, Any], ...]
+    devices: Mapping[str, int]
 
 
 def accept_landed(house: House) -> tuple[Delivery, ...]:
@@ -75,45 +89,43 @@ def accept_landed(house: House) -> tuple[Delivery, ...]:
     return ingest(house, find_files(house, ("requests",)))
 
 
-def request_deletion(house: House, user_id: str, *, request_key: str, facts: AccountFacts | None) -> str:
-    """File one request by hand and return its id; the user id is not kept."""
+def request_deletion(
+    house: House, user_id: str, *, request_key: str, facts: AccountFacts | None, requested_at: datetime | None = None
+) -> str:
+    """File one request by hand and return its id; the user id is not kept.
+
+    requested_at: when the member asked, if that was earlier; the time until the due date runs from there.
+    """
+    now = house.now()
+    asked_at = min(requested_at or now, now)
     request = new_request(
-        house.keyring, user_id, request_key=request_key, channel="cli", requested_at=house.now(), facts=facts
+        house.keyring, user_id, request_key=request_key, channel="cli", requested_at=asked_at, facts=facts
     )
     enter_request(house.ledger, request)
     return request.request_id
 
 
-def decide_requests(house: House) -> tuple[DeletionRequest, ...]:
-    """Look at every open request again: the eligible get ready, behind a tombstone; the others wait with a reason."""
-    for request in list_requests(house.ledger, ("received", "waiting")):
-        subject = unseal_subject(request, house.keyring)
-        facts = subject.facts or find_account_facts(house.ledger, subject.users["membership"])
-        decided = decide_eligibility(facts, house.now().date())
-        if decided.is_eligible:
-            raise_tombstones(house.ledger, list_tombstones(request, subject, house.now()))
-        state = "ready" if decided.is_eligible else "waiting"
-        _move(house, [replace(request, eligible_on=decided.eligible_on)], state, decided.reason)
-    return list_requests(house.ledger, ("ready",))
+def plan_deletions(house: House, *, accept_share: float | None = None) -> Planned | None:
+    """Plan every ready request, together with those whose plan was not approved yet; None when there is none.
 
-
-def plan_deletions(house: House) -> Planned | None:
-    """Plan every ready request, together with those whose plan was not approved yet; None when there is none."""
+    accept_share: how large a share of any dataset, or of all members, a person lets this plan take beyond the guard's.
+    UndeclaredDataError while anything is stored that no contract declares; PlanTooLargeError when the guard stops it.
+    """
     requests = list_requests(house.ledger, ("ready", "planned"))
     if not requests:
         return None
-    closures = _close_identities(house, requests)
-    for request in requests:
-        raise_tombstones(house.ledger, list_tombstones(request, closures[request.request_id].subject, house.now()))
-    document = make_plan(house.lake, house.catalogue, closures)
+    require_declared(house)
+    closures = close_requests(house, requests)
+    now = house.now()
+    subjects = ((request, closures[request.request_id].subject) for request in requests)
+    raise_tombstones(house.ledger, [stone for each in subjects for stone in list_tombstones(*each, now)])
+    accepted = find_accepted(house, requests) if accept_share is None else accept_share
+    document = guard_members(house, draw_plan(house, closures), closures, accepted)
     digest = digest_plan(document)
     store_plan(house.ledger, StoredPlan(digest, house.now(), document, {}, None, None))
     frozen = [_freeze(house, request, closures[request.request_id].subject, digest) for request in requests]
     _move(house, frozen, "planned", f"plan {digest[:12]}")
-    emptied = {
-        table: count_stored(house.lake, house.catalogue.get("lake", table)) for table in emptied_tables(document)
-    }
-    return Planned(digest, tuple(sorted(closures)), tuple(summarise_plan(document, emptied)))
+    return Planned(digest, tuple(sorted(closures)), tuple(summarise_plan(document)), count_devices(document))
 
 
 def approve_plan(house: House, digest: str, *, approved_by: str) -> None:
@@ -131,8 +143,9 @@ def run_plan(house: House, digest: str) -> Mapping[str, Any]:
     if requests:
         subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
         with record_step("run_plan", "lake") as step:
-            _rewrite_tables(house, plan, subjects)
-            _empty_tables(house, plan)
+            _rewrite_tables(house, plan, subjects, partial(_note_rewrite, house, digest))
+            finish_replays(house)  # or some tables alone would hold what a crashed replay had claimed and is emptied
+            _empty_tables(house, plan, partial(_note_rewrite, house, digest))
             build_marts(house, also=touched_dates(plan.document))
             _forget_facts(house, plan, subjects)
             _purge_tables(house, plan)
@@ -141,17 +154,32 @@ def run_plan(house: House, digest: str) -> Mapping[str, Any]:
     return summarise_outcome(get_plan(house.ledger, digest).outcome)
 
 
+def rehearse_plan(house: House, digest: str) -> Mapping[str, Any]:
+    """What carrying out a plan would do now, by the same code up to each commit, after which nothing is left behind.
+
+    Returns rows and files by dataset. PlanChangedError when the plan would not be carried out.
+    """
+    plan = get_plan(house.ledger, digest)
+    _require_current(house, plan, ("planned", *APPROVED_STATES))
+    waiting = _requests_of(house, digest, "planned", "approved")
+    if waiting:
+        _require_same(house, plan, waiting)
+    requests = (*waiting, *_requests_of(house, digest, "running", "verifying"))
+    subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
+    noted: dict[str, Mapping[str, Any]] = {LEDGER_TABLE: {FORGET: describe_forgotten(count_facts(house, subjects))}}
+
+    def note(rewrite: Rewrite) -> None:
+        noted[rewrite.table] = {str(rewrite.number): describe_rewrite(rewrite)}
+
+    _rewrite_tables(house, plan, subjects, note, commit=False)
+    _empty_tables(house, plan, note, commit=False)
+    return summarise_outcome(noted)
+
+
 def find_open_plans(house: House) -> tuple[str, ...]:
     """Digests of the plans that were approved and are not finished."""
     open_requests = list_requests(house.ledger, ("approved", "running", "verifying"))
     return tuple(sorted({request.plan_digest for request in open_requests if request.plan_digest}))
-
-
-def _close_identities(house: House, requests: Sequence[DeletionRequest]) -> dict[str, Closure]:
-    links = read_columns(house.lake, house.catalogue.get("lake", "identity_links"), LINK_COLUMNS)
-    subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
-    closures = {request_id: close_identity(subject, links) for request_id, subject in subjects.items()}
-    return recall_devices(closures, subjects, lambda: [links])
 
 
 def _freeze(house: House, request: DeletionRequest, subject: Subject, digest: str) -> DeletionRequest:
@@ -186,29 +214,41 @@ def _start_run(house: House, plan: StoredPlan) -> tuple[DeletionRequest, ...]:
 
 def _require_unchanged(house: House, plan: StoredPlan, approved: Sequence[DeletionRequest]) -> None:
     """What was approved must be what would be planned now; otherwise everyone goes back to be planned again."""
-    if digest_plan(make_plan(house.lake, house.catalogue, _close_identities(house, approved))) == plan.digest:
-        return
-    reason = "the plan's inputs changed after approval"
-    _move(house, [replace(request, plan_digest=None) for request in approved], "ready", reason)
-    raise PlanChangedError(
-        f"plan {plan.digest[:12]} no longer describes what is stored",
-        hint="nothing was deleted; make a new plan with `tokumei delete plan` and have it approved",
-    )
+    try:
+        _require_same(house, plan, approved)
+    except PlanChangedError:
+        reason = "the plan's inputs changed after approval"
+        _move(house, [replace(request, plan_digest=None) for request in approved], "ready", reason)
+        raise
 
 
-def _rewrite_tables(house: House, plan: StoredPlan, subjects: Mapping[str, Subject]) -> None:
-    announce = partial(_note_rewrite, house, plan.digest)
-    for table in rewritten_tables(plan.document):
-        requests = subjects_of_table(house.catalogue, table, subjects)
-        remove_subjects(house.lake, house.catalogue.get("lake", table), requests, plan=plan.digest, announce=announce)
+def _require_same(house: House, plan: StoredPlan, requests: Sequence[DeletionRequest]) -> None:
+    if not is_same_plan(draw_plan(house, close_requests(house, requests)), plan.document):
+        raise PlanChangedError(
+            f"plan {plan.digest[:12]} no longer describes what is stored",
+            hint="nothing was deleted; make a new plan with `tokumei delete plan` and have it approved",
+        )
 
 
-def _empty_tables(house: House, plan: StoredPlan) -> None:
-    """What a crashed replay had claimed is taken in first, without the subjects, or some tables alone would hold it."""
-    finish_replays(house)
-    announce = partial(_note_rewrite, house, plan.digest)
-    for table in emptied_tables(plan.document):
-        empty_table(house.lake, house.catalogue.get("lake", table), plan=plan.digest, announce=announce)
+def _rewrite_tables(
+    house: House, plan: StoredPlan, subjects: Mapping[str, Subject], announce: Announce, *, commit: bool = True
+) -> None:
+    for table in _leave_out_held(house, rewritten_tables(plan.document)):
+        contract = house.catalogue.get("lake", table)
+        requests = add_everybody(subjects_of_table(house.catalogue, table, subjects))
+        remove_subjects(house.lake, contract, requests, plan=plan.digest, announce=announce, commit=commit)
+
+
+def _empty_tables(house: House, plan: StoredPlan, announce: Announce, *, commit: bool = True) -> None:
+    for table in _leave_out_held(house, emptied_tables(plan.document)):
+        contract = house.catalogue.get("lake", table)
+        empty_table(house.lake, contract, plan=plan.digest, announce=announce, commit=commit)
+
+
+def _leave_out_held(house: House, tables: Sequence[str]) -> list[str]:
+    """A hold that was placed after the run began protects what is not deleted yet."""
+    held = find_holds(house)
+    return [table for table in tables if table not in held]
 
 
 def _note_rewrite(house: House, digest: str, rewrite: Rewrite) -> None:
@@ -217,13 +257,13 @@ def _note_rewrite(house: House, digest: str, rewrite: Rewrite) -> None:
 
 def _forget_facts(house: House, plan: StoredPlan, subjects: Mapping[str, Subject]) -> None:
     """Noted first and forgotten then, so that what a crash interrupts is counted all the same."""
-    members = {request_id: subject.users["membership"] for request_id, subject in subjects.items()}
-    found = {request_id: count_account_facts(house.ledger, member) for request_id, member in members.items()}
-    for request_id, count in found.items():
-        if count:
-            note_outcome(house.ledger, plan.digest, LEDGER_TABLE, request_id, describe_forgotten({request_id: count}))
-    for member in members.values():
-        forget_account_facts(house.ledger, member)
+    found = {request_id: count for request_id, count in count_facts(house, subjects).items() if count}
+    if found:
+        noted = get_plan(house.ledger, plan.digest).outcome.get(LEDGER_TABLE, {}).get(FORGET, {}).get("rows", {})
+        note_outcome(house.ledger, plan.digest, LEDGER_TABLE, FORGET, describe_forgotten({**noted, **found}))
+    forget_account_facts(
+        house.ledger, [value for subject in subjects.values() for value in subject.users["membership"]]
+    )
 
 
 def _purge_tables(house: House, plan: StoredPlan) -> None:

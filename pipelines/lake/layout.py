@@ -61,6 +61,15 @@ class DataFile:
     partition: Mapping[str, str | None] = field(hash=False)
 
 
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """How much a table holds at one version."""
+
+    version: int
+    row_count: int
+    file_count: int
+
+
 def open_lake(uri: str, storage_options: Mapping[str, str] | None = None) -> Lake:
     """The lake at a URI; a local one may be given as a path, relative or not, or as file://."""
     if uri.startswith("file://"):
@@ -72,13 +81,6 @@ def open_files(uri: str) -> tuple[pyarrow.fs.FileSystem, str]:
     """The file system behind a URI or absolute path, and the path in it."""
     filesystem, root = pyarrow.fs.FileSystem.from_uri(uri)
     return filesystem, root
-
-
-def list_entries(lake: Lake) -> tuple[str, ...]:
-    """Every name directly below the lake, each of which should be a table."""
-    filesystem, root = open_files(lake.uri)
-    entries = filesystem.get_file_info(pyarrow.fs.FileSelector(root, allow_not_found=True))
-    return tuple(sorted(entry.base_name for entry in entries))
 
 
 def open_table(lake: Lake, contract: Contract) -> DeltaTable:
@@ -160,6 +162,13 @@ def file_uris(lake: Lake, contract: Contract, dates: Sequence[date] | None = Non
     """Full paths of a table's live files, for engines that read Parquet."""
     root = lake.table_uri(contract.name)
     return tuple(f"{root}/{file.path}" for file in live_files(open_table(lake, contract), dates))
+
+
+def describe_table(lake: Lake, contract: Contract) -> TableState:
+    """The current version of a table, and what it holds."""
+    table = open_table(lake, contract)
+    files = live_files(table)
+    return TableState(table.version(), sum(file.row_count for file in files), len(files))
 
 
 def table_dates(lake: Lake, contract: Contract) -> tuple[date, ...]:

@@ -19,7 +19,7 @@ from pipelines.lake.append import (
     until_committed,
     write_file,
 )
-from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, open_table, read_file
+from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, read_file
 from pipelines.lake.rewrite import Rewrite
 
 EVERYBODY = "everybody"  # stands where a request id does, for rows that are taken out whoever they are of
@@ -54,8 +54,10 @@ def replace_rows(lake: Lake, contract: Contract, change: Callable[[pl.DataFrame]
     return until_committed(replace_once, contract.name, hint="run the step again")
 
 
-def empty_table(lake: Lake, contract: Contract, *, plan: str, announce: Callable[[Rewrite], None]) -> Rewrite | None:
-    """Take every row out of a table, in one commit; announce hears of it just before, as `remove_subjects` tells it.
+def empty_table(
+    lake: Lake, contract: Contract, *, plan: str, announce: Callable[[Rewrite], None], commit: bool = True
+) -> Rewrite | None:
+    """Take every row out of a table, in one commit; announce and commit are as `remove_subjects` takes them.
 
     None when there is no row. The files stay on disk until the table is purged.
     """
@@ -69,16 +71,11 @@ def empty_table(lake: Lake, contract: Contract, *, plan: str, announce: Callable
         counts = ({EVERYBODY: rows}, {EVERYBODY: len(files)})
         rewrite = Rewrite(contract.name, number + 1, *counts, survivor_count=0, survivor_hash=NO_SURVIVORS)
         announce(rewrite)
-        commit_actions(table, [remove_action(file) for file in files], plan, rewrite.number)
+        if commit:
+            commit_actions(table, [remove_action(file) for file in files], plan, rewrite.number)
         return rewrite
 
     return until_committed(empty_once, contract.name, hint="run the deletion again")
-
-
-def count_stored(lake: Lake, contract: Contract) -> tuple[int, int]:
-    """How many rows and files a table holds now."""
-    files = live_files(open_table(lake, contract))
-    return sum(file.row_count for file in files), len(files)
 
 
 def _write_changed(

@@ -58,13 +58,20 @@ def locate_subjects(lake: Lake, contract: Contract, requests: Requests) -> tuple
     return read_log(contract.name, lambda: removal.locate(open_table(lake, contract)))
 
 
-def remove_subjects(
-    lake: Lake, contract: Contract, requests: Requests, *, plan: str, announce: Callable[[Rewrite], None]
+def remove_subjects(  # noqa: PLR0913 - what, of whom, for which plan, who hears of it, and whether it is meant
+    lake: Lake,
+    contract: Contract,
+    requests: Requests,
+    *,
+    plan: str,
+    announce: Callable[[Rewrite], None],
+    commit: bool = True,
 ) -> Rewrite | None:
     """Rewrite every file that holds the subjects without them, in one transaction; again when the table moved on.
 
     announce hears what a commit will do just before it does it, so that a crash in between loses no figure: the next
     attempt announces the same number again, and a later commit the next one. None when nobody is there to remove.
+    commit: False for a rehearsal, whose new files are discarded where they would have been committed.
     """
     removal = _Removal(lake, contract, requests)
 
@@ -77,7 +84,8 @@ def remove_subjects(
         require_stored(lake, contract, [new.file for new in written])
         rewrite = _describe(contract, version + 1, touched, written)
         announce(rewrite)
-        commit_actions(table, _list_actions(touched, written), plan, rewrite.number)
+        if commit:
+            commit_actions(table, _list_actions(touched, written), plan, rewrite.number)
         return rewrite
 
     try:
@@ -85,6 +93,9 @@ def remove_subjects(
     except TableChangingError:  # after any other error a commit may stand, and hold the survivors' files
         removal.write_survivors(())
         raise
+    finally:
+        if not commit:
+            removal.write_survivors(())
 
 
 def count_rows(touched: Sequence[TouchedFile]) -> dict[str, int]:

@@ -1,12 +1,15 @@
 """Each DAG once, in this process and on real files; the scheduler's part is tested end to end."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from pipelines.settings import REPOSITORY, load_settings, prepare_home
 from pipelines.synthetic import generate
+
+MEMBER = "u873659021"
+LONG_AGO = timedelta(days=60)
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("default")]
 
@@ -18,6 +21,7 @@ def run(metadata_database: None):
     bag = DagBag(REPOSITORY / "dags")
 
     def run_dag(dag_id: str) -> dict[str, str]:
+        bag.dags[dag_id].deadline = None  # they are looked up in the database, where a test's run stores none
         run = bag.dags[dag_id].test()
         return {instance.task_id: str(instance.state) for instance in run.get_task_instances()}
 
@@ -47,6 +51,26 @@ def test_without_requests_nothing_is_planned_and_nobody_is_asked(run, landed):
     states = run("propagate_deletions")
     assert states["accept_requests"] == "success"
     assert states["approve"] == states["carry_out_plan"] == "skipped"
+    assert states["report_deadlines"] == "success"
+
+
+def test_overdue_request_fails_its_task_by_id_while_deletion_goes_on(run, landed, capfd):
+    from pipelines.control.requests import list_requests
+    from pipelines.journeys.delete import request_deletion
+    from pipelines.journeys.house import open_house
+
+    for file in (landed / "landing" / "requests").iterdir():
+        file.unlink()
+    house = open_house(load_settings())
+    request_id = request_deletion(house, MEMBER, request_key="old", facts=None, requested_at=house.now() - LONG_AGO)
+    states = run("propagate_deletions")
+    assert states["report_deadlines"] == "failed"
+    assert (states["accept_requests"], states["plan_deletions"]) == ("success", "success")
+    [request] = list_requests(house.ledger)
+    assert request.state == "waiting", "nobody knows anything of this member yet"
+    written = "".join(capfd.readouterr())
+    assert f"1 deletion requests are past their due date: {request_id} (waiting)" in written
+    assert MEMBER not in written
 
 
 def test_a_missing_key_fails_the_task_at_once_and_says_so(run, home, capfd):

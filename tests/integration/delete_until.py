@@ -9,7 +9,7 @@ from dying import die_after, serve
 def delete_until(home, step, count):
     import deltalake
 
-    from pipelines.journeys import build_marts, certify, delete
+    from pipelines.journeys import build_marts, certify, delete, held_rows
     from pipelines.journeys.house import open_house
     from pipelines.lake import purge, rewrite
     from pipelines.proof import certificate
@@ -27,9 +27,10 @@ def delete_until(home, step, count):
         "write_atomically": certificate,
         "issue": certify,
         "complete": certify,
+        "hold": held_rows,
     }
     house = open_house(load_settings({"TOKUMEI_HOME": home}))
-    die_after(owners.get(step, delete), {"complete": "move_requests"}.get(step, step), count)
+    die_after(owners.get(step, delete), {"complete": "move_requests", "hold": "move_requests"}.get(step, step), count)
     [digest] = delete.find_open_plans(house)
     delete.run_plan(house, digest)
     certify.certify_deletions(house, digest)

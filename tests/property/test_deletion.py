@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import load_catalogue
 from pipelines.control.subjects import AccountFacts
-from pipelines.deletion.closure import close_identity
+from pipelines.deletion.closure import LINK_COLUMNS, close_identities, gather_links
 from pipelines.deletion.eligibility import decide_eligibility
 from pipelines.deletion.request import Subject
 from pipelines.lake.append import commit_parts, write_parts
@@ -65,28 +65,95 @@ def test_nobody_goes_with_anything_open_and_nobody_waits_without_a_reason(
     assert decided.is_eligible is (decided.reason is None)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["usage", "security", "membership"]), people, people)))
-def test_own_devices_are_those_that_nobody_else_used_under_the_same_purpose(links: list[tuple[str, int, int]]):
-    frame = pl.DataFrame(
-        [
-            (purpose, name_one(f"{purpose} user", user), name_one(f"{purpose} device", each))
-            for purpose, user, each in links
-        ],
-        schema={"purpose": pl.String, "user_pseudonym": pl.Binary, "device_pseudonym": pl.Binary},
-        orient="row",
+PURPOSES = ("usage", "security", "membership")
+Link = tuple[str, int, int]  # purpose, user, device
+links = st.lists(st.tuples(st.sampled_from(PURPOSES), people, people), max_size=25)
+known = st.tuples(st.sets(people, min_size=1, max_size=2), st.sets(people, max_size=2))  # users, devices
+leavers = st.dictionaries(st.sampled_from("abcd"), known, min_size=1)
+
+
+def frame_links(stored: Iterable[Link]) -> pl.DataFrame:
+    rows = [(purpose, name_one(purpose, user), name_one("device", device)) for purpose, user, device in stored]
+    schema = dict.fromkeys(LINK_COLUMNS, pl.Binary()) | {"purpose": pl.String()}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def describe_people(users: Iterable[int], devices: Iterable[int] = ()) -> Subject:
+    """A subject under every purpose, with devices that it came with."""
+    known = tuple(name_one("device", device) for device in sorted(devices))
+    return Subject(
+        {purpose: tuple(name_one(purpose, user) for user in sorted(users)) for purpose in PURPOSES},
+        dict.fromkeys(PURPOSES, known) if known else {},
     )
-    purposes = ("usage", "security", "membership", "satisfaction")
-    subject = Subject({purpose: (name_one(f"{purpose} user", 0),) for purpose in purposes})
-    closure = close_identity(subject, frame)
-    used = {(purpose, device) for purpose, user, device in links if user == 0}
-    shared = {(purpose, device) for purpose, user, device in links if user != 0} & used
-    expected = {
-        purpose: {name_one(f"{purpose} device", device) for found, device in used - shared if found == purpose}
-        for purpose in purposes
-    }
-    assert {purpose: set(closure.subject.devices.get(purpose, ())) for purpose in purposes} == expected
-    assert closure.own_device_count == len(expected["usage"])
-    assert closure.shared_device_count == len([device for purpose, device in shared if purpose == "usage"])
+
+
+def close_naively(
+    requests: dict[str, tuple[set[int], set[int]]], leaving: set[int], stored: list[Link]
+) -> dict[str, tuple[set[int], set[tuple[str, int]], dict[str, int]]]:
+    """Users, devices by purpose and counts by decision of each request: what follows is added until nothing does.
+
+    A device that a request came with is as good as linked to its first member, until it is found to be shared.
+    """
+    asked = [users for users, _ in requests.values()]
+    gone, persons = set().union(leaving, *asked), _unite([*asked, *({user} for user in leaving)])
+    recalled = [
+        (purpose, min(users), device) for users, known in requests.values() for device in known for purpose in PURPOSES
+    ]
+    closed = {}
+    for name, (first_users, _) in requests.items():
+        users = set(first_users)
+        while met := {user for known in asked if users & known for user in known} - users:
+            users |= met
+        decided = {}
+        for purpose, _, device in (link for link in [*stored, *recalled] if link[1] in users):
+            of_device = {user for each, user, used in [*stored, *recalled] if (each, used) == (purpose, device)}
+            alone = len({person for person in persons if person & of_device}) == 1
+            decided[purpose, device] = "shared" if of_device - gone else "own" if alone else "joint"
+        linked = {(purpose, device) for purpose, user, device in stored if user in users}
+        decided = {device: decision for device, decision in decided.items() if decision != "shared" or device in linked}
+        taken = {device for device, decision in decided.items() if decision != "shared"}
+        counted = Counter(decision for (purpose, _), decision in decided.items() if purpose == "membership")
+        closed[name] = (users, taken, dict(counted))
+    return closed
+
+
+def _unite(groups: Iterable[set[int]]) -> set[frozenset[int]]:
+    """Groups that have a member in common as one."""
+    united: list[set[int]] = []
+    for group in groups:
+        meeting = [each for each in united if each & group]
+        united = [each for each in united if not each & group] + [group.union(*meeting)]
+    return {frozenset(each) for each in united}
+
+
+@given(leavers, st.sets(people, max_size=2), links)
+def test_closure_is_what_following_every_link_by_hand_gives(
+    requests: dict[str, tuple[set[int], set[int]]], leaving: set[int], stored: list[Link]
+):
+    frame = frame_links(stored)
+    subjects = {name: describe_people(*known) for name, known in requests.items()}
+    gone = [describe_people([user]) for user in sorted(leaving)]
+    closures = close_identities(subjects, frame, gone)
+    gathered = gather_links(lambda: [frame], [*subjects.values(), *gone])
+    assert close_identities(subjects, gathered, gone) == closures
+    for name, (users, taken, counted) in close_naively(requests, leaving, stored).items():
+        closure = closures[name]
+        assert set(closure.subject.pseudonyms("usage")) >= {name_one("usage", user) for user in users}
+        assert {len(values) for values in closure.subject.users.values()} == {len(users)}
+        found = {(purpose, device) for purpose, devices in closure.subject.devices.items() for device in devices}
+        assert found == {(purpose, name_one("device", device)) for purpose, device in taken}
+        assert closure.own_device_count == counted.get("own", 0)
+        assert closure.joint_device_count == counted.get("joint", 0)
+        assert closure.shared_device_count == counted.get("shared", 0)
+
+
+@given(leavers, st.sets(people, max_size=2), links)
+def test_closing_what_is_closed_changes_nothing(
+    requests: dict[str, tuple[set[int], set[int]]], leaving: set[int], stored: list[Link]
+):
+    frame, gone = frame_links(stored), [describe_people([user]) for user in sorted(leaving)]
+    once = close_identities({name: describe_people(*known) for name, known in requests.items()}, frame, gone)
+    assert close_identities({name: closure.subject for name, closure in once.items()}, frame, gone) == once
 
 
 def append(lake: Lake, batch: Iterable[Row], name: str) -> bool:

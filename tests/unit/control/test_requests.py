@@ -10,11 +10,14 @@ import sqlalchemy as sa
 
 from pipelines.control.ledger import open_ledger
 from pipelines.control.requests import (
+    CLOSED_STATES,
     FOLLOWING,
+    REFUSABLE_STATES,
     DeletionRequest,
     Move,
     StoredPlan,
     enter_request,
+    enter_requests,
     get_plan,
     get_request,
     list_moves,
@@ -22,13 +25,18 @@ from pipelines.control.requests import (
     move_requests,
     note_outcome,
     record_approval,
+    refuse_request,
     store_plan,
 )
+from pipelines.control.subjects import Heir, Tombstone, raise_tombstones, read_suppression, suppression_version
 from pipelines.errors import ConfigurationError, DeletionError, StorageBusyError
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WAY = ("received", "waiting", "ready", "planned", "approved", "running", "verifying", "completed")
+BESIDE = {"held": "verifying", "refused": "waiting"}  # states off that way, with the one that each comes after here
+STATES = (*WAY, *BESIDE)
+USER, OTHER, DEVICE = (bytes([number]) * 16 for number in (251, 252, 253))
 PLAN = StoredPlan("ab" * 32, NOON, {"requests": []}, {}, None, None)
 
 
@@ -54,10 +62,15 @@ def make_request(number: int = 1, key: str | None = None) -> DeletionRequest:
     )
 
 
+def stone(kind: str, pseudonym: bytes, request: DeletionRequest) -> Tombstone:
+    return Tombstone(kind, pseudonym, "membership", request.request_id, NOON)
+
+
 def walk(ledger: sa.Engine, request: DeletionRequest, state: str) -> DeletionRequest:
     """Enter a request and lead it along the whole way up to a state."""
     enter_request(ledger, request)
-    for step in WAY[1 : WAY.index(state) + 1]:
+    last = BESIDE.get(state, state)
+    for step in (*WAY[1 : WAY.index(last) + 1], *([state] if state in BESIDE else [])):
         move_requests(ledger, [get_request(ledger, request.request_id)], Move(step, NOON, "test"))
     return get_request(ledger, request.request_id)
 
@@ -75,8 +88,8 @@ def test_request_always_begins_as_received(ledger: sa.Engine):
     assert get_request(ledger, make_request().request_id).state == "received"
 
 
-@pytest.mark.parametrize("state", WAY)
-@pytest.mark.parametrize("following", WAY)
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("following", STATES)
 def test_only_the_states_that_may_follow_do(ledger: sa.Engine, state: str, following: str):
     request = walk(ledger, make_request(), state)
     moves = list_moves(ledger, request.request_id)
@@ -99,6 +112,62 @@ def test_no_way_leads_to_completed_but_through_approval_run_and_proof():
             reached |= found
             pending += found
         assert "completed" not in reached
+
+
+def test_every_state_is_walked_and_nobody_refuses_what_was_approved():
+    assert set(FOLLOWING) == set(STATES)
+    assert set(CLOSED_STATES) == {"completed", "refused"}
+    assert set(REFUSABLE_STATES) == {"received", "waiting", "ready", "planned"}
+
+
+def test_refusal_forgets_the_subject_and_withdraws_its_tombstones(ledger: sa.Engine, tmp_path: Path):
+    request = walk(ledger, make_request(), "planned")
+    raise_tombstones(ledger, [stone("user", USER, request), stone("device", DEVICE, request)])
+    before = suppression_version(ledger)
+    refuse_request(ledger, request, Move("refused", LATER, "officer", "article 7"))
+    refused = get_request(ledger, request.request_id)
+    assert (refused.state, refused.reason, refused.sealed_subject) == ("refused", "article 7", None)
+    assert list_moves(ledger, request.request_id)[-1] == ("refused", LATER, "officer", "article 7")
+    suppression = read_suppression(ledger)
+    assert (suppression.left.to_list(), suppression.devices.height) == ([], 0)
+    assert suppression_version(ledger) != before, "an ingestion in flight starts over"
+    assert suppression.version == suppression_version(ledger)
+    assert USER not in (tmp_path / "control.db").read_bytes()
+
+
+def test_tombstone_that_another_request_needs_outlives_a_refusal(ledger: sa.Engine):
+    first, second = walk(ledger, make_request(1), "ready"), walk(ledger, make_request(2), "ready")
+    raise_tombstones(ledger, [stone("user", USER, first), stone("device", DEVICE, first)])
+    heirs = [Heir("user", USER, second.request_id), Heir("user", OTHER, second.request_id)]
+    refuse_request(ledger, first, Move("refused", LATER, "officer", "article 7"), heirs=heirs)
+    suppression = read_suppression(ledger)
+    assert (suppression.left.to_list(), suppression.devices.height) == ([USER], 0)
+    refuse_request(ledger, second, Move("refused", LATER, "officer", "article 7"))
+    assert read_suppression(ledger).left.to_list() == []
+
+
+def test_others_of_a_refused_requests_plan_get_ready_again(ledger: sa.Engine):
+    first, second = (walk(ledger, make_request(number), "planned") for number in (1, 2))
+    refuse_request(ledger, first, Move("refused", LATER, "officer", "article 7"), others=[second])
+    left = get_request(ledger, second.request_id)
+    assert (left.state, left.plan_digest) == ("ready", None)
+    assert left.reason == "another request of the plan was refused"
+
+
+def test_refusal_that_comes_too_late_changes_nothing(ledger: sa.Engine):
+    request = walk(ledger, make_request(), "approved")
+    raise_tombstones(ledger, [stone("user", USER, request)])
+    with pytest.raises(DeletionError, match="is approved and cannot become refused"):
+        refuse_request(ledger, request, Move("refused", LATER, "officer", "article 7"))
+    assert get_request(ledger, request.request_id) == request
+    assert read_suppression(ledger).left.to_list() == [USER]
+
+
+def test_many_requests_are_entered_at_once_each_key_once(ledger: sa.Engine):
+    requests = [make_request(number, key=f"key-{number % 3}") for number in range(9)]
+    assert enter_requests(ledger, requests) == 3
+    assert enter_requests(ledger, requests) == 0
+    assert {request.state for request in list_requests(ledger)} == {"received"}
 
 
 def test_each_move_is_told_with_time_actor_and_reason(ledger: sa.Engine):
@@ -124,6 +193,7 @@ def test_waiting_on_for_the_same_reason_is_no_new_move(ledger: sa.Engine):
 def test_move_stores_what_the_request_carries(ledger: sa.Engine):
     request = walk(ledger, make_request(), "ready")
     carried = replace(request, eligible_on=date(2026, 11, 30), plan_digest="ab" * 32, sealed_subject=b"closed")
+    carried = replace(carried, due_on=date(2026, 12, 22), held_datasets=("a", "b"), earlier_plans=("cd" * 32,))
     move_requests(ledger, [carried], Move("planned", NOON, "pipeline", "plan abab"))
     assert get_request(ledger, request.request_id) == replace(carried, state="planned", reason="plan abab")
 

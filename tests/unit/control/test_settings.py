@@ -28,6 +28,9 @@ def test_empty_variable_is_as_good_as_none():
 
 def test_every_setting_has_its_variable():
     given = {"TOKUMEI_TIMEZONE": "Europe/Paris", "TOKUMEI_AIRFLOW_PORT": "9000", "TOKUMEI_MEMORY_LIMIT": "512MiB"}
+    given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1", "TOKUMEI_GUARD_SHARE": "0.5"}
+    given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1"}
+    given |= {"TOKUMEI_DEADLINE_DAYS": "14", "TOKUMEI_DEADLINE_WARNING_DAYS": "3"}
     given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1", "TOKUMEI_LONGEST_COPY_DAYS": "90"}
     given |= {name: f"/a/{name}" for name in setting_names() if name not in given}
     settings = load_settings(given)
@@ -47,6 +50,13 @@ def test_every_setting_has_its_variable():
         ("TOKUMEI_MEMORY_LIMIT", "much"),
         ("TOKUMEI_QUIET_SECONDS", "-1"),
         ("TOKUMEI_QUIET_SECONDS", "1.5"),
+        ("TOKUMEI_GUARD_SHARE", "1.5"),
+        ("TOKUMEI_GUARD_SHARE", "-0.1"),
+        ("TOKUMEI_GUARD_SHARE", "nan"),
+        ("TOKUMEI_GUARD_SHARE", "20%"),
+        ("TOKUMEI_DEADLINE_DAYS", "0"),
+        ("TOKUMEI_DEADLINE_DAYS", "a month"),
+        ("TOKUMEI_DEADLINE_WARNING_DAYS", "99999"),
         ("TOKUMEI_LONGEST_COPY_DAYS", "a year"),
     ],
 )

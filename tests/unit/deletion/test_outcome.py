@@ -38,6 +38,12 @@ def test_what_was_never_noted_was_not_there():
     assert sum_erased(OUTCOME, "searches", "a") == Erased(0, 0, None)
 
 
+def test_rows_of_several_requests_count_once_in_the_summary():
+    rows = {"a": 2, "b": 2, "everybody": 3}
+    noted = {"page_views": {"1": describe_rewrite(rewrite(1, rows, "f" * 16))}}
+    assert summarise_outcome(noted) == {"page_views": {"rows": 3, "files": 1}}
+
+
 def test_summary_is_of_all_requests():
     assert summarise_outcome(OUTCOME) == {
         "page_views": {"rows": 13, "files": 3},

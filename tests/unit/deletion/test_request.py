@@ -29,7 +29,7 @@ from pipelines.proof.scan import scan
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 USER = "u123456789"
-FACTS = AccountFacts(1, 2, date(2026, 10, 1))
+FACTS = AccountFacts(1, 2, date(2026, 10, 1), as_of=date(2026, 11, 22))
 
 
 @pytest.fixture
@@ -81,11 +81,13 @@ def test_request_id_follows_from_the_key_alone(keyring: Keyring):
 def test_sealed_subject_opens_to_what_it_was(keyring: Keyring, facts: AccountFacts | None):
     subject = replace(identify_subject(USER, keyring, facts), devices={"usage": (bytes(16), b"\xff" * 16)})
     request = replace(make_request(keyring), sealed_subject=seal_subject(subject, keyring))
-    assert unseal_subject(request, keyring) == subject
+    opened = unseal_subject(request, keyring)
+    assert opened == subject
+    assert (opened.facts and opened.facts.as_of) == (facts and facts.as_of)
 
 
-def test_completed_request_has_no_subject(keyring: Keyring):
-    with pytest.raises(ConfigurationError, match="is completed"):
+def test_closed_request_has_no_subject(keyring: Keyring):
+    with pytest.raises(ConfigurationError, match="is closed"):
         unseal_subject(replace(make_request(keyring), sealed_subject=None), keyring)
 
 

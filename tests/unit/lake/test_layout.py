@@ -10,7 +10,6 @@ from pipelines.contracts.derive import polars_schema
 from pipelines.lake.layout import (
     TABLE_CONFIGURATION,
     file_uris,
-    list_entries,
     live_files,
     open_lake,
     open_table,
@@ -40,7 +39,6 @@ def test_table_is_written_and_read_in_a_directory_of_any_name(tmp_path: Path, ta
     assert table.append(pairs, "batch")
     assert table.pairs() == pairs
     assert all(Path(uri).is_file() for uri in file_uris(table.lake, table.contract))
-    assert list_entries(table.lake) == ("identity_links",)
 
 
 def test_new_table_is_empty_has_the_contract_and_keeps_no_history_or_statistics(table):
@@ -70,7 +68,3 @@ def test_files_are_listed_by_day_with_rows_bytes_and_partition(table):
 def test_columns_of_an_empty_table_keep_their_types(table):
     empty = read_columns(table.lake, table.contract, ["user_pseudonym", "purpose"])
     assert dict(empty.schema) == {"purpose": pl.String, "user_pseudonym": pl.Binary}
-
-
-def test_lake_that_was_never_written_has_no_entries(table):
-    assert list_entries(table.lake) == ()

@@ -9,9 +9,9 @@ from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import load_catalogue
 from pipelines.lake import replace
 from pipelines.lake.append import commit_parts, write_parts
-from pipelines.lake.layout import open_lake, open_table
+from pipelines.lake.layout import TableState, describe_table, open_lake, open_table
 from pipelines.lake.purge import purge_table
-from pipelines.lake.replace import EVERYBODY, count_stored, empty_table, replace_rows
+from pipelines.lake.replace import EVERYBODY, empty_table, replace_rows
 from pipelines.settings import REPOSITORY
 
 TABLE = load_catalogue(REPOSITORY / "data_contracts").get("lake", "quarantined_lines")
@@ -61,7 +61,7 @@ def test_file_of_which_no_row_is_left_goes(lake):
     store(lake, "b", [2])
     assert replace_rows(lake, TABLE, drop(1), batch="x") == 1
     assert read(lake)["line_number"].to_list() == [2]
-    assert count_stored(lake, TABLE) == (1, 1)
+    assert describe_table(lake, TABLE) == TableState(version=3, row_count=1, file_count=1)
 
 
 def test_change_is_asked_again_when_somebody_else_was_faster(lake, monkeypatch):
@@ -78,7 +78,9 @@ def test_change_is_asked_again_when_somebody_else_was_faster(lake, monkeypatch):
     replace_rows(lake, TABLE, mark(2), batch="x")
     assert read(lake).select("line_number", "replay_id").rows() == [(1, None), (2, "r"), (2, "r"), (2, "r")]
     purge_table(lake, TABLE, orphan_age=0)
-    assert count_stored(lake, TABLE)[0] == 4, "nothing that a lost attempt wrote is live, and nothing live is swept"
+    assert describe_table(lake, TABLE).row_count == 4, (
+        "nothing that a lost attempt wrote is live, and nothing live is swept"
+    )
 
 
 def test_emptied_table_has_no_row_and_says_before_how_many_there_were(lake):
