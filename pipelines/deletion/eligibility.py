@@ -36,6 +36,7 @@ class Evidence:
     stored: AccountFacts | None = None
     heard_on: date | None = None
     is_leaving: bool = False
+    is_repeated: bool = False
 
 
 def decide_request(evidence: Evidence, today: date) -> Eligibility:
@@ -44,6 +45,8 @@ def decide_request(evidence: Evidence, today: date) -> Eligibility:
     Facts given with a request stand in until the accounts source speaks of a later day. A member whom it does not know
     on a later day has no account to close first, nor has one whose account another request is closing.
     """
+    if evidence.is_repeated:
+        return Eligibility(is_eligible=True, eligible_on=today, reason="it repeats a deletion that was carried out")
     facts, source = _choose_facts(evidence)
     if facts is None:
         return _decide_unknown(evidence, today)

@@ -75,7 +75,7 @@ def _find_shared(wanted: pl.DataFrame, subjects: Mapping[str, Subject], links: p
 
 def _list_missing(known: Subject, closed: Subject) -> dict[str, tuple[bytes, ...]]:
     devices: Pseudonyms = known.devices
-    for member_device in (*closed.devices.get("membership", ()), *known.devices.get("membership", ())):
+    for member_device in closed.devices.get("membership", ()):
         devices = unite_pseudonyms(devices, known.aliases.get(member_device, {}))
     return {
         purpose: tuple(value for value in values if value not in closed.devices.get(purpose, ()))

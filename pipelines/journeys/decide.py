@@ -18,6 +18,7 @@ from pipelines.control.requests import (
 )
 from pipelines.control.requests import refuse_request as close_undone
 from pipelines.control.subjects import (
+    RESTORE,
     Heir,
     find_newest_facts_day,
     list_account_facts,
@@ -147,6 +148,7 @@ def _gather_evidence(house: House, requests: Sequence[DeletionRequest], promise:
             stored=next((facts[value] for value in subject.users["membership"] if value in facts), None),
             heard_on=heard_on,
             is_leaving=not leaving.isdisjoint(subject.users["membership"]),
+            is_repeated=request.channel == RESTORE,
         )
         for request, subject in zip(requests, subjects, strict=True)
     ]

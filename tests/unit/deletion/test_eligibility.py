@@ -112,3 +112,9 @@ def test_who_came_back_is_known_by_their_account_and_decided_like_anybody():
     newer, older = (replace(OPEN, as_of=date(2026, 11, day)) for day in (21, 19))
     assert not decide(stored=newer, is_leaving=True)[0]
     assert not decide(given=OPEN, stored=older, is_leaving=True)[0]
+
+
+def test_repeated_deletion_waits_for_nothing():
+    trading = AccountFacts(2, 3, TODAY)
+    decided = decide_request(Evidence(requested_on=REQUESTED, stored=trading, is_repeated=True), TODAY)
+    assert (decided.is_eligible, decided.eligible_on) == (True, TODAY)
