@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import polars as pl
 from deltalake import DeltaTable
@@ -23,7 +25,11 @@ from pipelines.lake.append import (
     write_file,
 )
 from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, open_table, read_file, read_log
+from pipelines.lake.search import NOBODY, Match, Search, open_search
 
+T = TypeVar("T")
+WORKERS = 2
+ROWS_AT_ONCE = 500_000
 Subjects = Mapping[str, Sequence[bytes]]  # pseudonyms by column
 Requests = Mapping[str, Subjects]  # subjects by request id, all served in one pass
 
@@ -54,19 +60,26 @@ class Rewrite:
 
 def locate_subjects(lake: Lake, contract: Contract, requests: Requests) -> tuple[TouchedFile, ...]:
     """The live files that hold any row of the requests' subjects; each file's subject columns are read once."""
-    removal = _Removal(lake, contract, requests)
+    removal = _Removal(lake, contract, open_search(contract, requests))
     return read_log(contract.name, lambda: removal.locate(open_table(lake, contract)))
 
 
-def remove_subjects(
-    lake: Lake, contract: Contract, requests: Requests, *, plan: str, announce: Callable[[Rewrite], None]
+def remove_subjects(  # noqa: PLR0913 - where, whose rows, under which name, and how it is told and searched
+    lake: Lake,
+    contract: Contract,
+    requests: Requests,
+    *,
+    plan: str,
+    announce: Callable[[Rewrite], None],
+    trusts_buckets: bool = True,
 ) -> Rewrite | None:
     """Rewrite every file that holds the subjects without them, in one transaction; again when the table moved on.
 
     announce hears what a commit will do just before it does it, so that a crash in between loses no figure: the next
     attempt announces the same number again, and a later commit the next one. None when nobody is there to remove.
+    trusts_buckets: False to search also where the partition says that the subjects cannot be.
     """
-    removal = _Removal(lake, contract, requests)
+    removal = _Removal(lake, contract, open_search(contract, requests, trusts_buckets=trusts_buckets))
 
     def rewrite_once() -> Rewrite | None:
         table, version = open_batch(lake, contract, plan)
@@ -101,9 +114,9 @@ def multiset_hash(rows: pl.DataFrame) -> int:
 
 
 def hash_stored(lake: Lake, contract: Contract, file: DataFile, rows: pl.DataFrame) -> int | None:
-    """The multiset hash of the rows that a file was written with; None when another schema or other rows read back."""
-    expected, stored = multiset_hash(rows), read_file(lake, contract.name, file.path)
-    return expected if stored.schema == rows.schema and multiset_hash(stored) == expected else None
+    """The multiset hash of what a file holds; None when that is not, row for row, what it was written with."""
+    stored = read_file(lake, contract.name, file.path)
+    return multiset_hash(stored) if stored.schema == rows.schema and stored.equals(rows) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +133,16 @@ class _Removal:
 
     lake: Lake
     contract: Contract
-    requests: Requests
-    hits: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    search: Search
+    matches: dict[str, Match] = field(default_factory=dict)
     survivors: dict[str, _Survivors | None] = field(default_factory=dict)
 
     def locate(self, table: DeltaTable) -> tuple[TouchedFile, ...]:
         """The files of a table's version that hold the subjects."""
-        columns = sorted({name for subjects in self.requests.values() for name in subjects})
-        if not columns:
-            return ()
         live = live_files(table)
-        self.hits.update({file.path: self._search(file, columns) for file in live if file.path not in self.hits})
-        return tuple(TouchedFile(file, self.hits[file.path]) for file in live if self.hits[file.path])
+        self.matches.update(_work_on([file for file in live if file.path not in self.matches], self._search))
+        found = ((file, self.matches[file.path].row_counts) for file in live)
+        return tuple(TouchedFile(file, row_counts) for file, row_counts in found if row_counts)
 
     def write_survivors(self, touched: Sequence[TouchedFile]) -> list[_Survivors]:
         """One new file for each touched one, unless the subjects were all that it held; any others are discarded."""
@@ -139,18 +150,31 @@ class _Removal:
         for path in self.survivors.keys() - files.keys():
             gone = self.survivors.pop(path)
             discard_parts(self.lake, self.contract, [gone.file] if gone else [])
-        self.survivors.update({path: self._rewrite(files[path]) for path in files if path not in self.survivors})
+        _work_on([file for path, file in files.items() if path not in self.survivors], self._keep_survivors)
         return [new for new in self.survivors.values() if new]
 
-    def _search(self, file: DataFile, columns: Sequence[str]) -> dict[str, int]:
-        counts = [_is_subject(subjects).sum().alias(request) for request, subjects in self.requests.items()]
-        found = read_file(self.lake, self.contract.name, file.path, columns).select(counts).row(0, named=True)
-        return {request: count for request, count in found.items() if count}
+    def _search(self, file: DataFile) -> Match:
+        """Only the columns that may hold a subject are read, and not even those in a bucket that holds none."""
+        wanted = self.search.narrow(file)
+        if not wanted:
+            return NOBODY
+        return self.search.match(read_file(self.lake, self.contract.name, file.path, list(wanted)), wanted)
 
-    def _rewrite(self, file: DataFile) -> _Survivors | None:
-        is_anyone = pl.any_horizontal([_is_subject(subjects) for subjects in self.requests.values()])
-        kept = read_file(self.lake, self.contract.name, file.path).filter(~is_anyone)
-        return _write_checked(self.lake, self.contract, file, kept) if kept.height else None
+    def _keep_survivors(self, file: DataFile) -> None:
+        """Noted file by file, so that what was written is known when another one fails."""
+        positions = self.matches[file.path].positions
+        kept = read_file(self.lake, self.contract.name, file.path).filter(
+            ~pl.int_range(pl.len()).is_in(positions.implode())
+        )
+        self.survivors[file.path] = _write_checked(self.lake, self.contract, file, kept) if kept.height else None
+
+
+def _work_on(files: Sequence[DataFile], work: Callable[[DataFile], T]) -> dict[str, T]:
+    """What some work comes to for each file, by path; several files at once, unless memory would hold too many rows."""
+    done = {file.path: work(file) for file in files if file.row_count > ROWS_AT_ONCE / WORKERS}
+    rest = [file for file in files if file.path not in done]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return done | dict(zip((file.path for file in rest), pool.map(work, rest), strict=True))
 
 
 def _write_checked(lake: Lake, contract: Contract, old: DataFile, kept: pl.DataFrame) -> _Survivors:
@@ -181,8 +205,3 @@ def _describe(
         survivor_count=sum(new.file.row_count for new in written),
         survivor_hash=f"{sum(new.hash for new in written) % 2**64:016x}",
     )
-
-
-def _is_subject(subjects: Subjects) -> pl.Expr:
-    members = [pl.col(name).is_in(list(values)).fill_null(value=False) for name, values in subjects.items() if values]
-    return pl.any_horizontal(members) if members else pl.lit(value=False)
