@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TypeVar
 
 import polars as pl
@@ -25,11 +26,11 @@ from pipelines.lake.append import (
     write_file,
 )
 from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, open_table, read_file, read_log
-from pipelines.lake.search import NOBODY, Match, Search, open_search
+from pipelines.lake.search import NOBODY, Match, Search, bucket_of, open_search
 
 T = TypeVar("T")
 WORKERS = 2
-ROWS_AT_ONCE = 500_000
+ROWS_AT_ONCE = 250_000  # by each worker
 Subjects = Mapping[str, Sequence[bytes]]  # pseudonyms by column
 Requests = Mapping[str, Subjects]  # subjects by request id, all served in one pass
 
@@ -140,7 +141,7 @@ class _Removal:
     def locate(self, table: DeltaTable) -> tuple[TouchedFile, ...]:
         """The files of a table's version that hold the subjects."""
         live = live_files(table)
-        self.matches.update(_work_on([file for file in live if file.path not in self.matches], self._search))
+        _share_out(self._search, _group_files([file for file in live if file.path not in self.matches]))
         found = ((file, self.matches[file.path].row_counts) for file in live)
         return tuple(TouchedFile(file, row_counts) for file, row_counts in found if row_counts)
 
@@ -150,15 +151,19 @@ class _Removal:
         for path in self.survivors.keys() - files.keys():
             gone = self.survivors.pop(path)
             discard_parts(self.lake, self.contract, [gone.file] if gone else [])
-        _work_on([file for path, file in files.items() if path not in self.survivors], self._keep_survivors)
+        unwritten = [file for path, file in files.items() if path not in self.survivors]
+        large = [file for file in unwritten if file.row_count > ROWS_AT_ONCE]
+        _share_out(self._keep_survivors, large, workers=1)
+        _share_out(self._keep_survivors, [file for file in unwritten if file not in large])
         return [new for new in self.survivors.values() if new]
 
-    def _search(self, file: DataFile) -> Match:
+    def _search(self, files: Sequence[DataFile]) -> None:
         """Only the columns that may hold a subject are read, and not even those in a bucket that holds none."""
-        wanted = self.search.narrow(file)
-        if not wanted:
-            return NOBODY
-        return self.search.match(read_file(self.lake, self.contract.name, file.path, list(wanted)), wanted)
+        wanted, matches = self.search.narrow(files[0]), [NOBODY] * len(files)
+        if wanted:
+            columns = [read_file(self.lake, self.contract.name, file.path, list(wanted)) for file in files]
+            matches = self.search.match(columns, wanted)
+        self.matches.update(zip((file.path for file in files), matches, strict=True))
 
     def _keep_survivors(self, file: DataFile) -> None:
         """Noted file by file, so that what was written is known when another one fails."""
@@ -169,12 +174,25 @@ class _Removal:
         self.survivors[file.path] = _write_checked(self.lake, self.contract, file, kept) if kept.height else None
 
 
-def _work_on(files: Sequence[DataFile], work: Callable[[DataFile], T]) -> dict[str, T]:
-    """What some work comes to for each file, by path; several files at once, unless memory would hold too many rows."""
-    done = {file.path: work(file) for file in files if file.row_count > ROWS_AT_ONCE / WORKERS}
-    rest = [file for file in files if file.path not in done]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return done | dict(zip((file.path for file in rest), pool.map(work, rest), strict=True))
+def _group_files(files: Sequence[DataFile]) -> list[list[DataFile]]:
+    """Files of one bucket together, as many as memory may hold the subject columns of."""
+    groups: list[list[DataFile]] = []
+    for _, alike in groupby(sorted(files, key=bucket_of), bucket_of):
+        row_count = ROWS_AT_ONCE
+        for file in alike:
+            if row_count + file.row_count > ROWS_AT_ONCE:
+                groups.append([])
+                row_count = 0
+            groups[-1].append(file)
+            row_count += file.row_count
+    return groups
+
+
+def _share_out(work: Callable[[T], None], items: Sequence[T], workers: int = WORKERS) -> None:
+    """Some work on each item, several at once, in threads: what takes time in it is done by Polars."""
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(work, items):
+            pass
 
 
 def _write_checked(lake: Lake, contract: Contract, old: DataFile, kept: pl.DataFrame) -> _Survivors:

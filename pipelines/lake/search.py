@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 
 import polars as pl
 
@@ -38,24 +39,35 @@ class Search:
 
     def narrow(self, file: DataFile) -> dict[str, pl.DataFrame]:
         """What can be found in a file, by column; empty when its bucket holds none of the subjects."""
-        bucket = file.partition.get(BUCKET)
-        if bucket is None:
+        if not (bucket := bucket_of(file)):
             return dict(self.columns)
         narrowed = {name: frames[bucket] for name, frames in self.bucketed.items() if bucket in frames}
         return {name: frame for name, frame in self.columns.items() if name not in self.bucketed} | narrowed
 
-    def match(self, rows: pl.DataFrame, wanted: Mapping[str, pl.DataFrame]) -> Match:
-        """Which of a file's rows are the subjects', by its subject columns."""
-        numbered = rows.with_row_index("position")
+    def match(self, files: Sequence[pl.DataFrame], wanted: Mapping[str, pl.DataFrame]) -> list[Match]:
+        """Which rows of each file are the subjects', by its subject columns."""
+        numbered = pl.concat(files).with_row_index("row")
         pairs = pl.concat(
-            numbered.select("position", pseudonym=name).join(frame, on="pseudonym").select("position", "request")
+            numbered.select("row", pseudonym=name).join(frame, on="pseudonym").select("row", "request")
             for name, frame in wanted.items()
         )
+        if pairs.is_empty():
+            return [NOBODY] * len(files)
+        starts = list(accumulate((rows.height for rows in files), initial=0))
+        ends = pairwise(starts)
+        return [self._describe(pairs.filter(pl.col("row").is_between(*of, closed="left")), of[0]) for of in ends]
+
+    def _describe(self, pairs: pl.DataFrame, start: int) -> Match:
         if pairs.is_empty():
             return NOBODY
         counts = pairs.unique().group_by("request").len().sort("request")
         names = self.requests.gather(counts["request"])
-        return Match(dict(zip(names, counts["len"], strict=True)), pairs["position"].unique())
+        return Match(dict(zip(names, counts["len"], strict=True)), pairs["row"].unique() - start)
+
+
+def bucket_of(file: DataFile) -> str:
+    """The bucket that a file's partition names; empty where it names none."""
+    return file.partition.get(BUCKET) or ""
 
 
 def open_search(
