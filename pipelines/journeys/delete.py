@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from pipelines.control.deliveries import Delivery
+from pipelines.control.maintenance import hold_maintenance
 from pipelines.control.requests import (
     DeletionRequest,
     Move,
@@ -125,6 +126,11 @@ def approve_plan(house: House, digest: str, *, approved_by: str) -> None:
 
 def run_plan(house: House, digest: str) -> Mapping[str, Any]:
     """Carry out an approved plan: rewrite, rebuild marts, forget, purge. Returns rows and files by dataset."""
+    with hold_maintenance(house.ledger):
+        return _carry_out(house, digest)
+
+
+def _carry_out(house: House, digest: str) -> Mapping[str, Any]:
     plan = _require_approved(house, digest)
     requests = _start_run(house, plan)
     if requests:
