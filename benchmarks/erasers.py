@@ -1,8 +1,8 @@
-"""One way of deleting subjects from the table of page views, in a process of its own; prints what it came to as JSON.
+"""One way of deleting subjects from the table of page views, in a process of its own, and what it came to as JSON.
 
-Arguments: the way, the lake's directory, the file of subjects. Ours is what a deletion does to one table. Beside it,
-each as its documentation has it: delta-rs with DELETE ... IN, delta-rs with MERGE (one for each subject column, since
-an OR would compare every pair), and Polars rewriting the whole table by an anti-join, streaming.
+Arguments: the way, the lake's directory, the file of subjects, the file to write. Ours is what a deletion does to one
+table. Beside it, each as its documentation has it: delta-rs with DELETE ... IN, delta-rs with MERGE (one for each
+subject column, since an OR would compare every pair), and Polars rewriting the table by an anti-join, streaming.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ PLAN = "benchmark"
 
 
 def main() -> None:
-    """Delete, and print seconds by the wall and of all cores, rows matched and bytes written; for ours the proof's."""
+    """Delete, and write down seconds, peak memory in MiB, rows matched and bytes written; for ours the proof's too."""
     way, lake, subjects = sys.argv[1], Path(sys.argv[2]), pl.read_parquet(sys.argv[3])
     before = _sizes(lake)
     found = time_work(lambda: WAYS[way](lake, subjects))
+    found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     after = _sizes(lake)
     found["rows"] = sum(rows for rows, _ in before.values()) - sum(rows for rows, _ in after.values())
     found["bytes"] = sum(size for path, (_, size) in after.items() if path not in before)
     if way == "ours":
         gone = [path for path in before if path not in after]
         found |= prove(lake, subjects, gone)
-    print(json.dumps(found))
+    Path(sys.argv[4]).write_text(json.dumps(found))
 
 
 def time_work(work: Callable[[], object]) -> dict[str, float]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from pipelines.control.requests import (
     StoredPlan,
     enter_request,
     get_plan,
+    list_moves,
     list_requests,
     move_requests,
     note_outcome,
@@ -49,6 +50,7 @@ from pipelines.errors import ConfigurationError, PlanChangedError
 from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
+from pipelines.journeys.landed_lines import remove_from_landing
 from pipelines.journeys.replay import finish_replays
 from pipelines.lake.layout import read_columns
 from pipelines.lake.purge import purge_table
@@ -140,6 +142,7 @@ def _carry_out(house: House, digest: str) -> Mapping[str, Any]:
             _empty_tables(house, plan)
             build_marts(house, also=touched_dates(plan.document))
             _forget_facts(house, plan, subjects)
+            remove_from_landing(house, subjects)
             _purge_tables(house, plan)
             step.count(requests=len(requests), datasets=len(plan.document["datasets"]))
         _move(house, requests, "verifying")
@@ -200,10 +203,18 @@ def _require_unchanged(house: House, plan: StoredPlan, approved: Sequence[Deleti
 
 
 def _rewrite_tables(house: House, plan: StoredPlan, subjects: Mapping[str, Subject]) -> None:
+    """After a proof that was not clean, a row may lie in another bucket than its pseudonym's, so all are searched."""
     announce = partial(_note_rewrite, house, plan.digest)
+    search = partial(remove_subjects, trusts_buckets=not _was_proof_tried(house, subjects))
     for table in rewritten_tables(plan.document):
         requests = subjects_of_table(house.catalogue, table, subjects)
-        remove_subjects(house.lake, house.catalogue.get("lake", table), requests, plan=plan.digest, announce=announce)
+        search(house.lake, house.catalogue.get("lake", table), requests, plan=plan.digest, announce=announce)
+
+
+def _was_proof_tried(house: House, request_ids: Iterable[str]) -> bool:
+    """Requests of one plan move together, so the first one tells."""
+    moves = list_moves(house.ledger, next(iter(request_ids)))
+    return any(state == "verifying" for state, *_ in moves)
 
 
 def _empty_tables(house: House, plan: StoredPlan) -> None:
