@@ -99,7 +99,7 @@ class EventIds:
         for file in live_files(open_table(self.lake, self.table), sorted(self.days)):
             if file.path not in self.paths_read:
                 self.paths_read.add(file.path)
-                rows = read_file(self.lake, self.table.name, file.path, [self.stored_column, "file_id", "line_number"])
+                rows = read_file(self.lake, self.table, file.path, [self.stored_column, "file_id", "line_number"])
                 ids = rows.filter(~self.is_own)[self.stored_column].drop_nulls()
                 self.is_overtaken |= bool(ids.is_in(self.brought.implode()).any())
                 self.stored = self.stored.append(ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from anonymization.columns import NAME_ENTITIES
 from pipelines.contracts.model import check_contracts, load_catalogue
@@ -12,6 +13,8 @@ from pipelines.control.keyring_source import open_keyring
 from pipelines.control.ledger import open_ledger
 from pipelines.errors import ConfigurationError, MissingKeyError, TokumeiError
 from pipelines.ingestion.country import open_country_database
+from pipelines.lake.evolution import find_misfits, find_new_columns
+from pipelines.lake.layout import find_table, open_lake, read_log
 from pipelines.settings import Settings, prepare_home
 
 WITHOUT_NAMES = {"redact": "redacted whole", "keep": "kept with the names in it, as its contract says"}
@@ -33,6 +36,7 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         "contracts": _examine_contracts,
         "keys": _examine_keys,
         "ledger": _examine_ledger,
+        "lake": _examine_lake,
         "countries": _examine_countries,
         "names in free text": _examine_names,
     }
@@ -74,6 +78,21 @@ def _examine_ledger(settings: Settings) -> str:
         listed = "; ".join(f"{source}/{name}: {reason}" for source, name, reason in held)
         raise ConfigurationError(f"{len(held)} files are held: {listed}", hint="mend them and run `tokumei ingest`")
     return "reachable, no file is held"
+
+
+def _examine_lake(settings: Settings) -> str:
+    """Whether every table can follow its contract; none is made or changed."""
+    lake, tables = open_lake(settings.lake_uri), load_catalogue(settings.contracts).layer("lake")
+    opened = [(read_log(each.name, partial(find_table, lake, each)), each) for each in tables]
+    found = [(table, contract) for table, contract in opened if table]
+    misfits = [misfit for table, contract in found for misfit in find_misfits(table, contract)]
+    if misfits:
+        raise ConfigurationError("; ".join(map(str, misfits)), hint="correct the contracts")
+    gained = [
+        f"{contract.name}.{field.name}" for table, contract in found for field in find_new_columns(table, contract)
+    ]
+    listed = [f"{', '.join(gained)} will be added when next opened"] if gained else []
+    return "; ".join([f"{len(found)} tables fit their contracts", *listed])
 
 
 def _examine_countries(settings: Settings) -> str:

@@ -27,7 +27,7 @@ from pipelines.lake.append import (
     until_committed,
     write_file,
 )
-from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, read_file, read_file_schema
+from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, read_file
 from pipelines.lake.rewrite import hash_stored
 
 COMPACTION = "compaction"
@@ -70,7 +70,7 @@ def compact_table(lake: Lake, contract: Contract, aim: Aim) -> Compaction:
 
     def merge_once() -> list[DataFile]:
         table, number = open_batch(lake, contract, COMPACTION)
-        group = _find_group(lake, contract, table, aim)
+        group = _find_group(contract, table, aim)
         if group:
             _merge(lake, contract, table, group, number + 1)
         return group
@@ -81,24 +81,15 @@ def compact_table(lake: Lake, contract: Contract, aim: Aim) -> Compaction:
     return Compaction(contract.name, merged, written)
 
 
-def _find_group(lake: Lake, contract: Contract, table: DeltaTable, aim: Aim) -> list[DataFile]:
-    """Files of one partition and one schema to be merged; empty when no partition has many."""
+def _find_group(contract: Contract, table: DeltaTable, aim: Aim) -> list[DataFile]:
+    """Files of one partition to be merged; empty when no partition has many."""
     partitions = defaultdict[tuple[str | None, ...], list[DataFile]](list)
     for file in live_files(table):
         is_past = (file.partition[contract.retention_column] or "") < aim.before.isoformat()
         if is_past and aim.is_small(file) and file.path not in aim.spared:
             partitions[tuple(file.partition.values())].append(file)
     crowded = (files for files in partitions.values() if len(files) > aim.few_files)
-    alike = (group for files in crowded for group in _split_by_schema(lake, contract, files))
-    return next((_take_smallest(files, aim) for files in alike if len(files) > aim.few_files), [])
-
-
-def _split_by_schema(lake: Lake, contract: Contract, files: Iterable[DataFile]) -> Iterable[list[DataFile]]:
-    """A column that came with a later version of the contract is in no older file."""
-    groups = defaultdict[tuple[tuple[str, pl.DataType], ...], list[DataFile]](list)
-    for file in files:
-        groups[tuple(read_file_schema(lake, contract.name, file.path).items())].append(file)
-    return groups.values()
+    return next((_take_smallest(files, aim) for files in crowded), [])
 
 
 def _take_smallest(files: Iterable[DataFile], aim: Aim) -> list[DataFile]:
@@ -115,7 +106,7 @@ def _take_smallest(files: Iterable[DataFile], aim: Aim) -> list[DataFile]:
 
 def _merge(lake: Lake, contract: Contract, table: DeltaTable, group: Sequence[DataFile], number: int) -> None:
     """Write one file of the group's rows and put it in their place; it is discarded when the table moved on."""
-    rows = pl.concat(read_file(lake, contract.name, file.path) for file in group)
+    rows = pl.concat(read_file(lake, contract, file.path) for file in group)
     new = write_file(lake, contract.name, group[0].partition, rows)
     try:
         _require_equal(lake, contract, new, rows)

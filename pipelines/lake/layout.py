@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import polars as pl
@@ -17,7 +17,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Contract
-from pipelines.errors import StorageBusyError
+from pipelines.errors import ConfigurationError, StorageBusyError
+from pipelines.lake.evolution import add_new_columns, delta_schema
 
 T = TypeVar("T")
 READ_ATTEMPTS = 20
@@ -81,7 +82,10 @@ def list_entries(lake: Lake) -> tuple[str, ...]:
 
 
 def open_table(lake: Lake, contract: Contract) -> DeltaTable:
-    """The Delta table of a contract, created empty when it does not exist yet."""
+    """The Delta table of a contract, created empty when it does not exist yet, with the columns it gained since.
+
+    ConfigurationError when the contract changed in a way that stored rows cannot follow.
+    """
     return read_log(contract.name, lambda: _open_or_create(lake, contract))
 
 
@@ -112,19 +116,26 @@ def read_log(table: str, read: Callable[[], T]) -> T:
 
 
 def _open_or_create(lake: Lake, contract: Contract) -> DeltaTable:
-    uri, options = lake.table_uri(contract.name), dict(lake.storage_options)
-    try:
-        return DeltaTable(uri, storage_options=options)
-    except TableNotFoundError:
-        schema = pl.DataFrame(schema=polars_schema(contract)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-        return DeltaTable.create(
-            uri,
-            schema=schema,
+    table = find_table(lake, contract)
+    if table is None:
+        table = DeltaTable.create(
+            lake.table_uri(contract.name),
+            schema=delta_schema(contract),
             mode="ignore",
             partition_by=list(contract.partition_columns),
             configuration=TABLE_CONFIGURATION,
-            storage_options=options,
+            storage_options=dict(lake.storage_options),
         )
+    add_new_columns(table, contract)
+    return table
+
+
+def find_table(lake: Lake, contract: Contract) -> DeltaTable | None:
+    """The Delta table of a contract as it lies there, under whichever version of the contract; None without one."""
+    try:
+        return DeltaTable(lake.table_uri(contract.name), storage_options=dict(lake.storage_options))
+    except TableNotFoundError:
+        return None
 
 
 def live_files(table: DeltaTable, dates: Sequence[date] | None = None) -> tuple[DataFile, ...]:
@@ -167,25 +178,31 @@ def read_columns(lake: Lake, contract: Contract, columns: Sequence[str]) -> pl.D
 def read_files(lake: Lake, contract: Contract, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Some stored columns of a table, file by file, so that memory holds one file at a time."""
     for file in live_files(open_table(lake, contract)):
-        yield read_file(lake, contract.name, file.path, columns)
+        yield read_file(lake, contract, file.path, columns)
 
 
-def read_file(lake: Lake, table: str, path: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """The rows of one file of a table, without the columns that its partition directories name."""
-    return pl.read_parquet(
-        f"{lake.table_uri(table)}/{path}",
-        columns=None if columns is None else list(columns),
-        glob=False,
-        hive_partitioning=False,
-        storage_options=dict(lake.storage_options) or None,
-    )
+def read_file(lake: Lake, contract: Contract, path: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """The rows of one file of a table, without the columns that its partition directories name.
 
-
-def read_file_schema(lake: Lake, table: str, path: str) -> Mapping[str, pl.DataType]:
-    """Names and types of the columns that one file of a table stores."""
-    filesystem, root = lake.open_files(table)
-    with filesystem.open_input_file(f"{root}/{path}") as stream:
-        return pl.read_parquet_schema(cast("IO[bytes]", stream))
+    A column that came with a later version of the contract than the file is null. ConfigurationError when the file
+    holds what the contract does not declare.
+    """
+    stored = {name: kind for name, kind in polars_schema(contract).items() if name not in contract.partition_columns}
+    try:
+        return pl.read_parquet(
+            f"{lake.table_uri(contract.name)}/{path}",
+            columns=None if columns is None else list(columns),
+            schema=stored,
+            missing_columns="insert",
+            glob=False,
+            hive_partitioning=False,
+            storage_options=dict(lake.storage_options) or None,
+        )
+    except pl.exceptions.SchemaError:
+        raise ConfigurationError(
+            f"a file of table {contract.name} holds a column that its contract does not declare, or as another type",
+            hint="declare it as it was when the file was written",
+        ) from None
 
 
 def _text(value: object) -> str | None:

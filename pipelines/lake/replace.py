@@ -87,7 +87,7 @@ def _write_changed(
     """Each live file that changes, with the one that takes its place, none when no row is left."""
     replaced = []
     for file in live_files(table):
-        rows = read_file(lake, contract.name, file.path)
+        rows = read_file(lake, contract, file.path)
         changed = change(rows)
         if not changed.equals(rows):
             new = write_file(lake, contract.name, file.partition, changed) if changed.height else None

@@ -116,7 +116,7 @@ def multiset_hash(rows: pl.DataFrame) -> int:
 
 def hash_stored(lake: Lake, contract: Contract, file: DataFile, rows: pl.DataFrame) -> int | None:
     """The multiset hash of what a file holds; None when that is not, row for row, what it was written with."""
-    stored = read_file(lake, contract.name, file.path)
+    stored = read_file(lake, contract, file.path)
     return multiset_hash(stored) if stored.schema == rows.schema and stored.equals(rows) else None
 
 
@@ -152,25 +152,22 @@ class _Removal:
             gone = self.survivors.pop(path)
             discard_parts(self.lake, self.contract, [gone.file] if gone else [])
         unwritten = [file for path, file in files.items() if path not in self.survivors]
-        large = [file for file in unwritten if file.row_count > ROWS_AT_ONCE]
-        _share_out(self._keep_survivors, large, workers=1)
-        _share_out(self._keep_survivors, [file for file in unwritten if file not in large])
+        _share_out(self._keep_survivors, [file for file in unwritten if file.row_count > ROWS_AT_ONCE], workers=1)
+        _share_out(self._keep_survivors, [file for file in unwritten if file.row_count <= ROWS_AT_ONCE])
         return [new for new in self.survivors.values() if new]
 
     def _search(self, files: Sequence[DataFile]) -> None:
         """Only the columns that may hold a subject are read, and not even those in a bucket that holds none."""
         wanted, matches = self.search.narrow(files[0]), [NOBODY] * len(files)
         if wanted:
-            columns = [read_file(self.lake, self.contract.name, file.path, list(wanted)) for file in files]
+            columns = [read_file(self.lake, self.contract, file.path, list(wanted)) for file in files]
             matches = self.search.match(columns, wanted)
         self.matches.update(zip((file.path for file in files), matches, strict=True))
 
     def _keep_survivors(self, file: DataFile) -> None:
         """Noted file by file, so that what was written is known when another one fails."""
         positions = self.matches[file.path].positions
-        kept = read_file(self.lake, self.contract.name, file.path).filter(
-            ~pl.int_range(pl.len()).is_in(positions.implode())
-        )
+        kept = read_file(self.lake, self.contract, file.path).filter(~pl.int_range(pl.len()).is_in(positions.implode()))
         self.survivors[file.path] = _write_checked(self.lake, self.contract, file, kept) if kept.height else None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 import duckdb
@@ -33,7 +33,8 @@ def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, in
     """Make every input readable under its own name, with the column names and types of its contract.
 
     Parquet files stay where they are and are read as needed; the values of the columns that name their hive-style
-    partition directories come from the path. A frame, or an empty list of files, becomes a table in memory.
+    partition directories come from the path, and a column that a file lacks is null. A frame, or an empty list of
+    files, becomes a table in memory.
     """
     engine.execute("CREATE SCHEMA lake; CREATE SCHEMA control")
     for name, source in inputs.items():
@@ -73,8 +74,13 @@ def _create_table(engine: duckdb.DuckDBPyConnection, name: str, schema: Mapping[
 
 
 def _create_view(engine: duckdb.DuckDBPyConnection, name: str, schema: Mapping[str, str], files: Sequence[str]) -> None:
-    columns = ", ".join(
-        f"CAST({quote_name(column)} AS {kind}) AS {quote_name(column)}" for column, kind in schema.items()
-    )
     paths = ", ".join(quote_text(path) for path in files)
-    engine.execute(f"CREATE VIEW {name} AS FROM read_parquet([{paths}], hive_partitioning = true) SELECT {columns}")
+    stored = f"FROM read_parquet([{paths}], hive_partitioning = true, union_by_name = true)"
+    # A column that came with a later version of the contract is in no older file, and may be in none yet.
+    declared = f"SELECT {_cast_columns(schema, lambda _: 'NULL')} WHERE false"
+    columns = _cast_columns(schema, quote_name)
+    engine.execute(f"CREATE VIEW {name} AS FROM ({declared} UNION ALL BY NAME {stored}) SELECT {columns}")
+
+
+def _cast_columns(schema: Mapping[str, str], express: Callable[[str], str]) -> str:
+    return ", ".join(f"CAST({express(column)} AS {kind}) AS {quote_name(column)}" for column, kind in schema.items())

@@ -54,7 +54,10 @@ class LinkTable:
         return pl.DataFrame(rows, schema=polars_schema(self.contract))
 
     def write(self, pairs: Pairs, day: date = DAY) -> tuple[DataFile, ...]:
-        return write_parts(self.lake, self.contract, self.build(pairs, day))
+        return self.write_rows(self.build(pairs, day))
+
+    def write_rows(self, rows: pl.DataFrame) -> tuple[DataFile, ...]:
+        return write_parts(self.lake, self.contract, rows)
 
     def append(self, pairs: Pairs, batch: str, day: date = DAY) -> bool:
         return commit_parts(self.lake, self.contract, self.write(pairs, day), batch)

@@ -82,14 +82,15 @@ def test_spared_files_stay_as_they_are(table):
     assert len(table.files()) == len(spared) + 1
 
 
-def test_files_from_before_a_column_came_are_merged_among_themselves(table):
+def test_files_from_before_a_column_came_are_merged_with_later_ones(table):
     fill(table)
     [partition] = {tuple(file.partition.items()) for file in table.files()}
     older = table.build([(2, 99)]).drop([*table.contract.partition_columns, "key_id"])
     files = [write_file(table.lake, table.contract.name, dict(partition), older) for _ in range(MANY)]
     commit_actions(open_table(table.lake, table.contract), [add_action(file) for file in files], "older")
-    assert compact(table) == Compaction(table.contract.name, 2 * MANY, 2)
-    assert [file.row_count for file in table.files()] == [MANY, MANY]
+    assert compact(table) == Compaction(table.contract.name, 2 * MANY, 1)
+    assert [file.row_count for file in table.files()] == [2 * MANY]
+    assert read_columns(table.lake, table.contract, ["key_id"])["key_id"].null_count() == MANY
 
 
 def test_merged_file_that_does_not_read_back_is_not_committed(table, monkeypatch):
