@@ -46,9 +46,10 @@ class Search:
 
     def match(self, files: Sequence[pl.DataFrame], wanted: Mapping[str, pl.DataFrame]) -> list[Match]:
         """Which rows of each file are the subjects', by its subject columns."""
-        numbered = pl.concat(files).with_row_index("row")
+        is_wanted = [pl.col(name).is_in(frame["pseudonym"].implode()) for name, frame in wanted.items()]
+        found = pl.concat(files).with_row_index("row").filter(pl.any_horizontal(is_wanted))
         pairs = pl.concat(
-            numbered.select("row", pseudonym=name).join(frame, on="pseudonym").select("row", "request")
+            found.select("row", pseudonym=name).join(frame, on="pseudonym").select("row", "request")
             for name, frame in wanted.items()
         )
         if pairs.is_empty():
