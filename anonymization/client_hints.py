@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass, replace
 
 import polars as pl
 
-from anonymization.distinct import map_distinct
+from anonymization.distinct import Rows, map_distinct
 from anonymization.user_agent import PARTS, UNKNOWN, reduce_user_agents
 
 HINTS = ("ch_ua", "ch_ua_platform", "ch_ua_platform_version", "ch_ua_mobile")
@@ -65,15 +65,15 @@ class Agent:
     bot_family: str | None
 
 
-def reduce_agents(columns: pl.DataFrame, bots: Sequence[tuple[str, str]]) -> pl.DataFrame:
-    """Columns PARTS of every row: its agent, the first column, as the hints in the others refine it.
+def reduce_agents(rows: Rows, names: Sequence[str], bots: Sequence[tuple[str, str]]) -> pl.DataFrame:
+    """Columns PARTS of every row: its agent, the first named column, as the hints in the others refine it.
 
     Each combination is worked out once. Who writes BETWEEN into a hint spoils what is told of themselves only.
     """
-    name, *others = columns.columns
-    hints = [hint for hint in others if columns[hint].null_count() < columns.height]
+    name, *others = names
+    hints = [hint for hint in others if rows.frame[hint].null_count() < rows.frame.height]
     if not hints:
-        return map_distinct(columns[name], lambda agents: reduce_user_agents(agents, bots))
+        return rows.encode(name).map(lambda agents: reduce_user_agents(agents, bots))
 
     def reduce(texts: pl.Series) -> pl.DataFrame:
         parts = texts.str.splitn(BETWEEN, len(hints) + 1).struct.unnest()
@@ -81,7 +81,7 @@ def reduce_agents(columns: pl.DataFrame, bots: Sequence[tuple[str, str]]) -> pl.
         return refine_agents(reduce_user_agents(parts[name], bots), parts)
 
     together = pl.concat_str([pl.col(part).fill_null("") for part in (*hints, name)], separator=BETWEEN)
-    return map_distinct(columns.select(together.alias("together"))["together"], reduce)
+    return map_distinct(rows.frame.select(together.alias("together"))["together"], reduce)
 
 
 def refine_agents(reduced: pl.DataFrame, hints: pl.DataFrame) -> pl.DataFrame:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from anonymization.country import FindCountry, locate_addresses
-from anonymization.distinct import Rows, map_distinct, map_distinct_rows, spread
+from anonymization.distinct import Rows, map_combinations, spread
 from anonymization.encryption import encrypt_addresses
 from anonymization.errors import UnknownTreatmentError
 from anonymization.keyring import Key
@@ -88,9 +88,12 @@ class _Job:
     def select(self, expression: pl.Expr) -> pl.Series:
         return self.frame.select(expression.alias("_result"))["_result"]
 
-    def reduce(self, name: str, function: Callable[[pl.Series], pl.DataFrame], *what: Hashable) -> pl.DataFrame:
-        """What a function makes of a column's distinct values, made once, however many treatments ask for its parts."""
-        return self.rows.make(lambda frame: map_distinct(frame[name], function), *what, name)
+    def express(self, name: str, expression: Callable[[pl.Expr], pl.Expr], *what: Hashable) -> pl.Series:
+        """What an expression makes of a column's distinct values, made once under this name."""
+        made = self.rows.reduce(
+            name, lambda values: values.to_frame("value").select(made=expression(pl.col("value"))), *what
+        )
+        return made["made"]
 
 
 def treat_columns(frame: pl.DataFrame | Rows, treatments: Sequence[Treatment], context: Context) -> pl.DataFrame:
@@ -138,9 +141,7 @@ def _pseudonymise_network(job: _Job, treatment: Treatment) -> pl.Series:
 def _name(job: _Job, column: str, domain: str) -> pl.Series:
     """The pseudonyms of a column in a domain, under the key of the purpose."""
     key = job.context.key
-    named = pl.col(column)
-    what = "pseudonymise", column, domain, key.id
-    return job.rows.make(lambda frame: frame.select(named=pseudonymise(named, domain, key)), *what)["named"]
+    return job.express(column, lambda values: pseudonymise(values, domain, key), "pseudonymise", domain, key.id)
 
 
 def _pseudonymise_visitor(job: _Job, treatment: Treatment) -> pl.Series:
@@ -156,8 +157,9 @@ def _pseudonymise_visitor(job: _Job, treatment: Treatment) -> pl.Series:
         return visitors
     is_passing = visitors.is_null()
     marks = [name for name in ("event_date", "client_ip", "user_agent") if name in {"event_date", *available}]
-    passing = map_distinct_rows(
-        job.frame.select(marks).filter(is_passing), partial(_pseudonymise_passing, context=job.context)
+    passing = map_combinations(
+        {name: job.rows.encode(name).keep(is_passing) for name in marks},
+        partial(_pseudonymise_passing, context=job.context),
     )
     return pl.select(pl.coalesce(visitors, spread(passing["visitor"], is_passing))).to_series()
 
@@ -175,16 +177,21 @@ def _pseudonymise_passing(marks: pl.DataFrame, context: Context) -> pl.DataFrame
 
 
 def _encrypt_address(job: _Job, treatment: Treatment) -> pl.Series:
-    return job.select(encrypt_addresses(pl.col(treatment.inputs[0]), job.context.key))
+    return _encrypt(job, treatment, keep_prefix=False)
 
 
 def _encrypt_address_prefix(job: _Job, treatment: Treatment) -> pl.Series:
-    return job.select(encrypt_addresses(pl.col(treatment.inputs[0]), job.context.key, keep_prefix=True))
+    return _encrypt(job, treatment, keep_prefix=True)
+
+
+def _encrypt(job: _Job, treatment: Treatment, *, keep_prefix: bool) -> pl.Series:
+    encrypt = partial(encrypt_addresses, key=job.context.key, keep_prefix=keep_prefix)
+    return job.express(treatment.inputs[0], encrypt, treatment.kind, job.context.key.id)
 
 
 def _locate_country(job: _Job, treatment: Treatment) -> pl.Series:
-    addresses, find_country = job.frame[treatment.inputs[0]], job.context.find_country
-    return map_distinct(addresses, lambda values: locate_addresses(values, find_country))["country"]
+    locate = partial(locate_addresses, find_country=job.context.find_country)
+    return job.rows.reduce(treatment.inputs[0], locate, treatment.kind)["country"]
 
 
 def _sketch_people(job: _Job, treatment: Treatment) -> pl.Series:
@@ -217,24 +224,21 @@ def _reduce_user_agent(job: _Job, treatment: Treatment) -> pl.Series:
 
     names = [name for name in treatment.inputs if name in job.frame.columns]
     bots = job.context.vocabulary.bots
-    reduced = job.rows.make(lambda frame: reduce_agents(frame.select(names), bots), treatment.kind, *names)
+    reduced = job.rows.make(lambda _: reduce_agents(job.rows, names, bots), treatment.kind, *names)
     return reduced[str(treatment.options["part"])]
 
 
 def _reduce_language(job: _Job, treatment: Treatment) -> pl.Series:
-    return map_distinct(job.frame[treatment.inputs[0]], reduce_languages)["language"]
+    return job.rows.reduce(treatment.inputs[0], reduce_languages, treatment.kind)["language"]
 
 
 def _reduce_referrer(job: _Job, treatment: Treatment) -> pl.Series:
     name, words = treatment.inputs[0], job.context.vocabulary
     if treatment.options["part"] == "route":
-        return map_distinct(
-            job.frame[name], lambda values: template_referrers(values, words.internal_hosts, words.routes)
-        )["route"]
-    reduced = job.reduce(
-        name, partial(reduce_referrers, known=words.referrers, internal_hosts=words.internal_hosts), treatment.kind
-    )
-    return reduced[str(treatment.options["part"])]
+        template = partial(template_referrers, internal_hosts=words.internal_hosts, routes=words.routes)
+        return job.rows.reduce(name, template, treatment.kind, "route")["route"]
+    reduce = partial(reduce_referrers, known=words.referrers, internal_hosts=words.internal_hosts)
+    return job.rows.reduce(name, reduce, treatment.kind)[str(treatment.options["part"])]
 
 
 def _template_url(job: _Job, treatment: Treatment) -> pl.Series:
@@ -243,22 +247,25 @@ def _template_url(job: _Job, treatment: Treatment) -> pl.Series:
 
 def find_routes(rows: Rows, name: str, vocabulary: Vocabulary) -> pl.DataFrame:
     """Columns route and group of a column of URLs, for each row; found once."""
-    return rows.make(lambda frame: template_urls(frame[name], vocabulary.routes), "template_url", name)
+    return rows.reduce(name, partial(template_urls, routes=vocabulary.routes), "template_url")
 
 
 def _keep_parameter(job: _Job, treatment: Treatment) -> pl.Series:
     """Null throughout for a parameter that the source's contract does not list."""
-    urls, name = job.frame[treatment.inputs[0]], treatment.options["name"]
+    name = treatment.options["name"]
     listed = next((item for item in job.context.vocabulary.parameters if item.name == name), None)
-    return (
-        pl.repeat(None, len(urls), dtype=pl.String, eager=True) if listed is None else extract_parameter(urls, listed)
+    if listed is None:
+        return pl.repeat(None, job.frame.height, dtype=pl.String, eager=True)
+    extracted = job.rows.reduce(
+        treatment.inputs[0], lambda urls: extract_parameter(urls, listed).to_frame("value"), treatment.kind, name
     )
+    return extracted["value"]
 
 
 def _scrub(job: _Job, treatment: Treatment) -> pl.Series:
     name, scrubber = treatment.inputs[0], _scrubber(job.context.vocabulary.identifier_patterns)
     entities = _expected_entities(treatment, scrubber.detectable)
-    reduced = job.reduce(name, lambda texts: scrubber.scrub(texts, entities).to_frame(), treatment.kind, *entities)
+    reduced = job.rows.reduce(name, lambda texts: scrubber.scrub(texts, entities).to_frame(), treatment.kind, *entities)
     return reduced["text"]
 
 

@@ -53,10 +53,8 @@ class Parameter:
 
 
 def template_urls(urls: pl.Series, routes: Sequence[Route]) -> pl.DataFrame:
-    """Columns route and group of URLs, aligned with the input; the first matching route decides, else (other)."""
-    return map_distinct(
-        urls, lambda distinct: map_distinct(_find_paths(distinct), partial(_match_routes, routes=routes))
-    )
+    """Columns route and group of distinct URLs, aligned with the input; the first route that matches, else (other)."""
+    return map_distinct(_find_paths(urls), partial(_match_routes, routes=routes))
 
 
 def _find_paths(urls: pl.Series) -> pl.Series:

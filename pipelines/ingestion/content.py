@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pipelines.control.contents import Extent
 from pipelines.ingestion.landing import Mark, mark_file
-from pipelines.ingestion.readers import LINE_END, Decompressed
+from pipelines.ingestion.readers import LINE_END, Decompressed, count_line_ends
 from pipelines.ingestion.sources import SourceFile
 
 DAMAGED = b"\x00damaged"
@@ -82,7 +82,7 @@ def digest_content(file: SourceFile, extents: Sequence[Extent] = ()) -> Content:
             prefix.update(block[:end])
             whole_lines = prefix.digest.copy() if end else whole_lines
             prefix.update(block[end:])
-            line_count, is_ended = line_count + block.count(LINE_END), end == len(block)
+            line_count, is_ended = line_count + count_line_ends(block), end == len(block)
     digest = _choose_digest(stream, prefix, whole_lines if line_count else None)
     return Content(
         digest=digest,

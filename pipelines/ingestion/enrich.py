@@ -109,7 +109,7 @@ def _derive_security_events(rows: pl.DataFrame, _: Vocabulary) -> pl.DataFrame:
 
 def _link_identities(raw: Rows, _: Contract, batch: Batch) -> pl.DataFrame:
     """Each member with each device, under every purpose whose pseudonyms a deletion must reach."""
-    known = raw.frame.drop_nulls(["user_id", "device_id"])
+    known = raw.frame.select("user_id", "device_id", "event_date").drop_nulls(["user_id", "device_id"])
     together = known.group_by("user_id", "device_id").agg(pl.col("event_date").min())
     linked = []
     for purpose in LINK_PURPOSES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from types import NoneType
@@ -23,6 +23,7 @@ REQUEST, DAY_FORM = re.compile(REQUEST_LINE), re.compile(r"[0-9]{4}-[0-9]{2}-[0-
 # Numbers that all_text allows in quotes; longer ones are numbers of nothing that is counted here.
 WHOLE_NUMBER, NUMBER = re.compile(r"-?[0-9]{1,18}"), re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 BITS = {"int16": 16, "int32": 32, "int64": 64}
+HELD_AS = {frozenset[type](): pl.Null(), frozenset({str}): pl.String(), frozenset({int}): pl.Int64()}
 
 Convert = Callable[[object], object]
 
@@ -35,45 +36,67 @@ class UnusableValueError(Exception):
         self.reason = reason
 
 
+def hold_values(values: list[object]) -> pl.Series:
+    """JSON values as they are: of type String or Int64 where all that are not null are so, else of Object or Null."""
+    kind = HELD_AS.get(frozenset(map(type, values)) - {NoneType}, pl.Object())
+    try:
+        return pl.Series(values, dtype=kind)
+    except TypeError:  # a number beyond 64 bits
+        return pl.Series(values, dtype=pl.Object)
+
+
+def join_values(pieces: Sequence[pl.Series]) -> pl.Series:
+    """Values that were held piece by piece, as if at once."""
+    kinds = {piece.dtype for piece in pieces} - {pl.Null()}
+    if len(kinds) > 1 or pl.Object() in kinds:
+        return pl.Series([value for piece in pieces for value in piece.to_list()], dtype=pl.Object)
+    kind = kinds.pop() if kinds else pl.Null()
+    return pl.concat([piece.cast(kind) for piece in pieces]) if pieces else pl.Series(dtype=kind)
+
+
+def drop_text(values: pl.Series, text: str) -> pl.Series:
+    """The held values, null wherever one is this text."""
+    if values.dtype == pl.Object:
+        return pl.Series([None if value == text else value for value in values.to_list()], dtype=pl.Object)
+    if values.dtype == pl.String:
+        return pl.select(pl.when(values != text).then(values)).to_series()
+    return values
+
+
 def convert_values(
-    values: list[object], column: Column, field: Field | None, declared: Format
+    values: pl.Series, column: Column, field: Field | None, declared: Format
 ) -> tuple[pl.Series, list[Defect]]:
-    """JSON values as a column, null where one is null, an empty text or unusable, and then the reason.
+    """Held values as a column, null where one is null, an empty text or unusable, and then the reason.
 
     Values that are all of the type that one expects are converted at once, else each by itself.
     """
-    kinds, written = set(map(type, values)) - {NoneType}, field.written if field else None
+    written, kind = field.written if field else None, POLARS_TYPES[column.physical_type]
+    if values.dtype == pl.Null:
+        return values.cast(kind), []
     if column.physical_type == "timestamp":
         return _convert_times(values, written, declared.timezone)
-    if kinds <= {str} and column.physical_type == "string" and written is None:
-        return _read_texts(values), []
-    if kinds <= {int} and column.physical_type in BITS and _all_fit(values, BITS[column.physical_type]):
-        return pl.Series(values, dtype=POLARS_TYPES[column.physical_type]), []
-    return _convert_each(values, column, find_converter(column, field, declared))
+    if values.dtype == pl.String and column.physical_type == "string" and written is None:
+        return drop_text(values, ""), []
+    if values.dtype == pl.Int64 and column.physical_type in BITS:
+        numbers = values.cast(kind, strict=False)
+        if numbers.null_count() == values.null_count():
+            return numbers, []
+    return _convert_each(values.to_list(), column, find_converter(column, field, declared))
 
 
-def _read_texts(values: list[object]) -> pl.Series:
-    texts = pl.Series(values, dtype=pl.String)
-    return pl.select(pl.when(texts != "").then(texts)).to_series()
-
-
-def _convert_times(values: list[object], written: str | None, timezone: str | None) -> tuple[pl.Series, list[Defect]]:
+def _convert_times(values: pl.Series, written: str | None, timezone: str | None) -> tuple[pl.Series, list[Defect]]:
     """Times with their offset, in UTC; one without means no moment unless a zone is declared."""
-    may_be_numbers = written in PARTS_OF_SECOND
-    spelled = [
-        value if isinstance(value, str) else str(value) if may_be_numbers and type(value) in (int, float) else None
-        for value in values
-    ]
-    wrong = [text is None and value is not None for text, value in zip(spelled, values, strict=True)]
-    texts = _read_texts(list(spelled))
+    spelled = values if values.dtype == pl.String else _spell_times(values, may_be_numbers=written in PARTS_OF_SECOND)
+    texts = drop_text(spelled, "")
     moments = read_moments(texts, written, timezone)
-    impossible = moments.is_null() & texts.is_not_null()
-    return moments, [(pl.Series(wrong, dtype=pl.Boolean), Reason.WRONG_TYPE), (impossible, Reason.IMPOSSIBLE_TIME)]
+    wrong, impossible = spelled.is_null() & values.is_not_null(), moments.is_null() & texts.is_not_null()
+    return moments, [(wrong, Reason.WRONG_TYPE), (impossible, Reason.IMPOSSIBLE_TIME)]
 
 
-def _all_fit(values: list[object], bits: int) -> bool:
-    limit = 2 ** (bits - 1)
-    return all(value is None or -limit <= value < limit for value in values if isinstance(value, int))
+def _spell_times(values: pl.Series, *, may_be_numbers: bool) -> pl.Series:
+    """Times as texts, null for what is no time in either form."""
+    kinds = (str, int, float) if may_be_numbers else (str,)
+    return pl.Series([str(value) if type(value) in kinds else None for value in values.to_list()], dtype=pl.String)
 
 
 def _convert_each(values: list[object], column: Column, convert: Convert) -> tuple[pl.Series, list[Defect]]:

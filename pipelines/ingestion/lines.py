@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipelines.ingestion.readers import Chunk
+from pipelines.ingestion.readers import Chunk, count_line_ends
 from pipelines.ingestion.reject import Reason
 
 MAXIMUM_LINE_BYTES = 64 * 1024
@@ -30,7 +30,7 @@ def split_lines(chunk: Chunk) -> Lines:
     data = chunk.data if chunk.byte_offset else chunk.data.removeprefix(BYTE_ORDER_MARK)
     readable, reasons = _blank_unreadable(data)
     texts = pl.scan_lines(readable, name="line").collect()["line"]
-    if len(texts) != data.count(b"\n") + (not data.endswith(b"\n")):
+    if len(texts) != count_line_ends(data) + (not data.endswith(b"\n")):
         return _split_carefully(data)
     lengths = texts.str.len_bytes()
     found = dict.fromkeys((lengths == 0).arg_true().to_list(), Reason.EMPTY_LINE) | reasons

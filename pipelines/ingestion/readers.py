@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
 
 from pipelines.errors import DataQualityError
@@ -114,6 +115,11 @@ def find_line_end(data: bytes | bytearray) -> int:
     return data.rfind(LINE_END) + 1
 
 
+def count_line_ends(data: bytes | bytearray) -> int:
+    """How many lines end in the data; by numpy, which counts single bytes several times as fast as bytes do."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == LINE_END[0]))
+
+
 def _choose_reader(raw: io.BufferedReader) -> Read:
     """How the content is read; several gzip members or zstd frames in a row are one content."""
     head = raw.peek(MAGIC_BYTES)
@@ -150,7 +156,7 @@ def read_chunks(
                 data = bytes(pending[:end])
                 del pending[:end]
                 yield Chunk(data, line, offset)
-                line, offset = line + data.count(LINE_END), offset + len(data)
+                line, offset = line + count_line_ends(data), offset + len(data)
             elif len(pending) > LONGEST_LINE_BYTES:
                 raise DataQualityError(
                     f"line {line} is longer than {LONGEST_LINE_BYTES} bytes",

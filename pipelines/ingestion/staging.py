@@ -26,6 +26,8 @@ def _finish_searches(rows: pl.DataFrame, table: Contract) -> pl.DataFrame:
 # Tables whose rows can only be judged when the whole file is there, so that they are buffered to its end.
 Finisher = Callable[[pl.DataFrame, Contract], pl.DataFrame]
 FINISHERS: Mapping[str, Finisher] = {"identity_links": _finish_links, "searches": _finish_searches}
+# Of these, tables that may also be finished bit by bit, so that they grow with what they come to, not with the file.
+UNITERS: Mapping[str, Finisher] = {"identity_links": _finish_links}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class TableStage:
     def add(self, rows: pl.DataFrame) -> None:
         """Take rows; write them out once enough are buffered."""
         self.buffered.append(rows)
-        if not self.waits_for_end and sum(frame.height for frame in self.buffered) >= BUFFERED_ROWS:
+        self._unite()
+        if not self.waits_for_end and self._count_buffered() >= BUFFERED_ROWS:
             self.write()
 
     def write(self) -> None:
@@ -74,6 +77,16 @@ class TableStage:
         """Take over what another process staged for this table."""
         self.parts += staged.parts
         self.buffered += staged.rows
+        self._unite()
+
+    def _unite(self) -> None:
+        """Unite what waits whenever that is twice what came of it the last time, which is the first frame."""
+        unite, count = UNITERS.get(self.table.name), self._count_buffered()
+        if unite and count >= BUFFERED_ROWS and count >= 2 * self.buffered[0].height:
+            self.buffered = [unite(merge_rows(self.buffered, self.table), self.table)]
+
+    def _count_buffered(self) -> int:
+        return sum(frame.height for frame in self.buffered)
 
     def commit(self, batch: str) -> bool:
         """Make the rows visible once; False, with nothing left behind, when this batch was committed before."""

@@ -50,8 +50,7 @@ def read_text_lines(lines: pl.Series, declared: Format, contract: Contract) -> t
         texts, is_read = _add_exact(lines, plan, texts, is_read)
     fields = {field.column: field for field in declared.fields}
     rows, reasons = read_values(texts, fields, contract, declared.timezone, Reason.MALFORMED_LINE)
-    malformed = pl.when(~is_read).then(pl.lit(Reason.MALFORMED_LINE.value))
-    return rows, pl.select(reason=pl.coalesce(malformed, reasons))["reason"]
+    return rows, reasons.scatter((~is_read).arg_true(), Reason.MALFORMED_LINE.value)
 
 
 def split_exactly(lines: pl.Series, plan: Plan) -> tuple[pl.DataFrame, pl.Series]:
@@ -62,11 +61,11 @@ def split_exactly(lines: pl.Series, plan: Plan) -> tuple[pl.DataFrame, pl.Series
 
 
 def _add_exact(lines: pl.Series, plan: Plan, texts: pl.DataFrame, is_read: pl.Series) -> tuple[pl.DataFrame, pl.Series]:
-    """Lines that were not split get what the pattern finds, by their place behind the others."""
-    exact, matches = split_exactly(lines.filter(~is_read), plan)
-    own, behind = pl.int_range(len(lines), eager=True), (~is_read).cum_sum() + (len(lines) - 1)
-    places = pl.select(pl.when(is_read).then(own).otherwise(behind.cast(pl.Int64))).to_series()
-    return pl.concat([texts, exact])[places], pl.concat([is_read, matches])[places]
+    """Lines that were not split get what the pattern finds."""
+    places = (~is_read).arg_true()
+    exact, matches = split_exactly(lines[places], plan)
+    columns = [column.scatter(places, exact[column.name]) for column in texts]
+    return pl.DataFrame(columns), is_read.scatter(places, matches)
 
 
 def split_quickly(lines: pl.Series, plan: Plan) -> tuple[pl.DataFrame, pl.Series]:

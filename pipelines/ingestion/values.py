@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import numpy as np
 import polars as pl
 
+from anonymization import distinct
 from pipelines.contracts.derive import POLARS_TYPES
 from pipelines.contracts.formats import REQUEST, REQUEST_COLUMNS, Field
 from pipelines.contracts.model import Column, Contract
@@ -40,7 +41,7 @@ def read_values(
     like a value of its column's type at all.
     """
     found, defects = {}, []
-    requests = split_requests(texts[REQUEST]) if REQUEST in fields else {}
+    requests = split_requests(texts[REQUEST]).to_dict() if REQUEST in fields else {}
     if requests:
         defects.append((requests["url"].is_null(), Reason.MALFORMED_REQUEST))
     for column in contract.columns:
@@ -126,10 +127,10 @@ def find_limit_defects(values: pl.Series, column: Column) -> Iterator[Defect]:
 
 def name_reasons(defects: Sequence[Defect], height: int) -> pl.Series:
     """The reason of each row's first defect, null where there is none."""
-    met = [(defect, reason) for defect, reason in defects if defect.any()]
-    if not met:
-        return pl.repeat(None, height, dtype=pl.String, eager=True)
-    return pl.select(pl.coalesce(pl.when(defect).then(pl.lit(reason.value)) for defect, reason in met)).to_series()
+    reasons = pl.repeat(None, height, dtype=pl.String, eager=True)
+    for defect, reason in reversed(defects):
+        reasons.scatter(defect.arg_true(), reason.value)
+    return reasons
 
 
 def find_printable(texts: pl.Series) -> pl.Series:
@@ -141,15 +142,21 @@ def find_printable(texts: pl.Series) -> pl.Series:
     return texts.str.contains(PRINTABLE)
 
 
-def split_requests(requests: pl.Series) -> dict[str, pl.Series]:
-    """Method and URL of request lines; null where a line is none. What is not usual is read by the exact pattern."""
+def split_requests(requests: pl.Series) -> pl.DataFrame:
+    """Method and URL of request lines; null where a line is none."""
+    return distinct.map_distinct(requests, _split_distinct_requests)
+
+
+def _split_distinct_requests(requests: pl.Series) -> pl.DataFrame:
+    """What is not usual is read by the exact pattern."""
     pieces = requests.str.split_exact(" ", 3).struct.unnest()
     method, url, protocol, more = pieces.get_columns()
     usual = method.is_in(USUAL_METHODS) & protocol.is_in(USUAL_PROTOCOLS) & more.is_null()
     usual = (usual & (url != "") & find_printable(url)).fill_null(value=False)
     frame = pl.DataFrame({"method": method, "url": url})
-    if not usual.all():
-        exact = requests.str.extract_groups(REQUEST_LINE).struct.unnest().rename({"1": "method", "2": "url"})
-        read = (pl.when(usual).then(pl.col(name)).otherwise(exact[name]).alias(name) for name in REQUEST_COLUMNS)
-        frame = frame.select(read)
-    return {name: frame[name] for name in REQUEST_COLUMNS}
+    if usual.all():
+        return frame
+    exact = requests.str.extract_groups(REQUEST_LINE).struct.unnest().rename({"1": "method", "2": "url"})
+    return frame.select(
+        pl.when(usual).then(pl.col(name)).otherwise(exact[name]).alias(name) for name in REQUEST_COLUMNS
+    )

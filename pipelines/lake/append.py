@@ -30,13 +30,15 @@ BATCH_VERSION = 1
 def write_parts(lake: Lake, contract: Contract, frame: pl.DataFrame) -> tuple[DataFile, ...]:
     """Write rows as one Parquet file per partition; no reader sees them before they are committed."""
     ordered = frame.select(pl.col(name).cast(kind) for name, kind in polars_schema(contract).items())
-    groups = ordered.partition_by(list(contract.partition_columns), as_dict=True, maintain_order=True)
-    return tuple(_write_part(lake, contract, values, rows) for values, rows in groups.items())
+    partitions = ordered.select(contract.partition_columns).unique(maintain_order=True)
+    return tuple(_write_part(lake, contract, partition, ordered) for partition in partitions.iter_rows(named=True))
 
 
-def _write_part(lake: Lake, contract: Contract, values: tuple[object, ...], rows: pl.DataFrame) -> DataFile:
-    partition = {name: str(value) for name, value in zip(contract.partition_columns, values, strict=True)}
-    return write_file(lake, contract.name, partition, rows.drop(contract.partition_columns))
+def _write_part(lake: Lake, contract: Contract, partition: Mapping[str, object], rows: pl.DataFrame) -> DataFile:
+    """Only one partition's rows are copied at a time: a second copy of them all would be the peak of the memory."""
+    is_within = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(value)) for name, value in partition.items())
+    named = {name: str(value) for name, value in partition.items()}
+    return write_file(lake, contract.name, named, rows.filter(is_within).drop(contract.partition_columns))
 
 
 def write_file(lake: Lake, table: str, partition: Mapping[str, str | None], rows: pl.DataFrame) -> DataFile:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from anonymization.client_hints import HINTS, reduce_agents
+from anonymization.distinct import Rows
 from pipelines.contracts.model import load_catalogue
 from pipelines.ingestion.enrich import read_vocabulary
 
@@ -32,9 +33,10 @@ def describe(row: dict[str, object]) -> dict[str, object]:
 
 @pytest.mark.parametrize(("agent", "hints", "reduced"), CASES)
 def test_agent_is_reduced_as_the_golden_file_says(agent: str, hints: dict[str, str], reduced: dict[str, object]):
-    frame = pl.DataFrame({"user_agent": [agent], **{name: [hints.get(name)] for name in HINTS}})
+    rows = Rows(pl.DataFrame({"user_agent": [agent], **{name: [hints.get(name)] for name in HINTS}}))
+    found = reduce_agents(rows, rows.frame.columns, read_vocabulary(ACCESS).bots)
 
-    assert [describe(row) for row in reduce_agents(frame, read_vocabulary(ACCESS).bots).to_dicts()] == [reduced]
+    assert [describe(row) for row in found.to_dicts()] == [reduced]
 
 
 def test_golden_file_has_agents_of_every_kind_of_device():

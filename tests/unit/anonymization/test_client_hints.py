@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anonymization.client_hints import BETWEEN, HINTS, MAXIMUM_LENGTH, reduce_agents
+from anonymization.distinct import Rows
 from anonymization.user_agent import BROWSER_FAMILIES, OS_FAMILIES, OTHER, UNKNOWN, reduce_user_agents
 
 CHROME = (
@@ -26,7 +27,7 @@ texts = st.one_of(
 
 def reduce_one(agent: str | None, **hints: str | None) -> tuple[object, ...]:
     columns = {"user_agent": [agent], **{name: [text] for name, text in hints.items()}}
-    return reduce_agents(pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)), ()).row(0)
+    return reduce_agents(Rows(pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))), [*columns], ()).row(0)
 
 
 def test_hints_tell_the_system_s_version_that_the_agent_froze():
@@ -63,7 +64,7 @@ def test_rows_keep_their_order_and_nobody_s_hints_are_another_s():
             "ch_ua_platform_version": [version for _, version in rows],
         }
     )
-    reduced = reduce_agents(pl.concat([frame, frame]), ())
+    reduced = reduce_agents(Rows(pl.concat([frame, frame])), frame.columns, ())
 
     assert reduced["os_major"].to_list() == [11, None, None, None, 10] * 2
     assert reduced["browser_family"].to_list() == ["Chrome", UNKNOWN, "Chrome", "Chrome", "Chrome"] * 2
@@ -72,7 +73,7 @@ def test_rows_keep_their_order_and_nobody_s_hints_are_another_s():
 def test_no_row_gives_no_row():
     empty = pl.DataFrame(schema=dict.fromkeys(["user_agent", *HINTS], pl.String))
 
-    assert reduce_agents(empty, ()).height == 0
+    assert reduce_agents(Rows(empty), empty.columns, ()).height == 0
 
 
 @given(agent=st.one_of(texts, st.just(CHROME)), hints=st.tuples(texts, texts, texts, texts))

@@ -12,7 +12,8 @@ from pipelines.ingestion.staging import TableStage
 from pipelines.lake.layout import Lake, read_columns
 from pipelines.settings import REPOSITORY
 
-REJECTED_LINES = load_catalogue(REPOSITORY / "data_contracts").get("lake", "rejected_lines")
+CATALOGUE = load_catalogue(REPOSITORY / "data_contracts")
+REJECTED_LINES, LINKS = CATALOGUE.get("lake", "rejected_lines"), CATALOGUE.get("lake", "identity_links")
 
 
 @pytest.fixture
@@ -93,3 +94,21 @@ def test_buffer_is_written_when_it_is_full(lake, tmp_path, monkeypatch):
         staged.add(rows(number))
     assert len(files(tmp_path)) == 2
     assert sum(frame.height for frame in staged.buffered) == 1
+
+
+def link(number, day):
+    row = {"event_date": date(2026, 11, day), "subject_bucket": 0, "purpose": "usage", "key_id": "k", "file_id": "ab"}
+    row |= {"user_pseudonym": bytes([number] * 16), "device_pseudonym": bytes(16)}
+    return pl.DataFrame([row], schema=polars_schema(LINKS))
+
+
+def test_links_that_come_again_and_again_wait_once_for_the_end_on_their_first_day(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "BUFFERED_ROWS", 4)
+    staged = TableStage(lake, LINKS)
+    for place in range(100):
+        staged.add(link(place % 3, 22 if place == 50 else 23))
+        assert sum(frame.height for frame in staged.buffered) < 6
+    assert files(tmp_path) == []
+    staged.write()
+    counts = sorted((part.partition["event_date"], part.row_count) for part in staged.parts)
+    assert counts == [("2026-11-22", 1), ("2026-11-23", 2)]
