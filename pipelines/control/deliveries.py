@@ -82,6 +82,14 @@ def find_deliveries(engine: sa.Engine, source: str, content_digest: str) -> tupl
         return tuple(_read_delivery(row) for row in connection.execute(query))
 
 
+def find_held(engine: sa.Engine) -> tuple[Delivery, ...]:
+    """Every file that waits for a person, by source and name."""
+    query = sa.select(deliveries).where(deliveries.c.state == "held")
+    with transaction(engine) as connection:
+        rows = connection.execute(query.order_by(deliveries.c.source, deliveries.c.file_name))
+        return tuple(_read_delivery(row) for row in rows)
+
+
 def _read_delivery(row: sa.Row[Any]) -> Delivery:
     return Delivery(
         content_digest=row.content_digest,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import io
+import os
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Literal, cast
+from typing import IO, Literal, TypeVar, cast
 
 import pyarrow.fs
 
+T = TypeVar("T")
+REWRITTEN = ".rewritten-"
 UNFINISHED_SUFFIXES = frozenset({".tmp", ".part", ".partial", ".filepart"})
 
 
@@ -122,6 +127,67 @@ def remove_unchanged(path: LandedPath, mark: Mark) -> bool:
     except FileNotFoundError:
         pass
     return True
+
+
+def write_beside(path: LandedPath, write: Callable[[IO[bytes]], T]) -> tuple[LandedPath, T]:
+    """Write a file that is to take another's place, hidden from everybody until then; and what write returns."""
+    name = f"{REWRITTEN}{hashlib.sha256(path.name.encode()).hexdigest()[:16]}"
+    if isinstance(path, Path):
+        new = path.with_name(name)
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as sink:
+            result = write(sink)
+            sink.flush()
+            os.fsync(sink.fileno())
+        return new, result
+    stored = StoredObject(path.filesystem, f"{PurePosixPath(path.key).parent}/{name}")
+    with stored.filesystem.open_output_stream(stored.key, compression=None) as stream:
+        return stored, write(cast("IO[bytes]", stream))
+
+
+def replace_unchanged(path: LandedPath, mark: Mark, new: LandedPath) -> bool:
+    """Put a file that was written beside another in its place, in one step; False, untouched, when that one changed.
+
+    It keeps the other's mode and times. As with `remove_unchanged`, nobody can open the file for writing meanwhile.
+    """
+    try:
+        if isinstance(path, StoredObject) or isinstance(new, StoredObject):
+            return _replace_object(path, mark, new)
+        with path.open("rb") as file, _keep_writers_out(file) as alone:
+            if alone is False or mark_file(path) != mark:
+                return False
+            shutil.copystat(path, new)
+            new.replace(path)
+        _sync_directory(path.parent)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def remove_beside(landing: LandedPath, source: str) -> None:
+    """Remove what a crash left of files that were to take another's place."""
+    if isinstance(landing, Path):
+        for path in (landing / source).rglob(f"{REWRITTEN}*"):
+            path.unlink()
+        return
+    for _, stored in _list_stored(landing / source):
+        if stored.name.startswith(REWRITTEN):
+            landing.filesystem.delete_file(str(stored))
+
+
+def _replace_object(path: LandedPath, mark: Mark, new: LandedPath) -> bool:
+    if isinstance(path, Path) or mark_file(path) != mark:
+        return False
+    path.filesystem.move(str(new), path.key)
+    return True
+
+
+def _sync_directory(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _remove_object(path: StoredObject, mark: Mark) -> bool:

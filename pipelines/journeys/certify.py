@@ -10,19 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from pipelines.control.requests import DeletionRequest, Move, StoredPlan, get_plan, list_requests, move_requests
-from pipelines.control.subjects import read_suppression
 from pipelines.deletion.outcome import sum_erased
 from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.errors import ConfigurationError, DeletionIncompleteError, MissingKeyError
-from pipelines.ingestion.enrich import suppress_lines
-from pipelines.ingestion.parse import parse_file
+from pipelines.ingestion.landing import is_still_written
 from pipelines.ingestion.sources import SourceFile
 from pipelines.journeys.held_rows import find_held_rows, group_by_datasets, hold_requests, join_outcomes
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files
+from pipelines.journeys.landed_lines import find_lines, seek_subjects
 from pipelines.lake.layout import table_dates
 from pipelines.lake.replace import EVERYBODY
 from pipelines.proof.certificate import (
@@ -160,24 +157,23 @@ def _join_reports(first: ScanReport, second: ScanReport) -> ScanReport:
 
 def _require_absent_from_landing(house: House, subjects: Sequence[Subject]) -> int:
     """Files in landing still hold raw lines, so the subjects are looked for as ingestion does, to leave them out."""
-    members = [value for subject in subjects for value in subject.users["membership"]]
-    devices = [value for subject in subjects for value in subject.devices.get("membership", ())]
-    left = pl.Series(members, dtype=pl.Binary)
-    until = read_suppression(house.ledger).devices.filter(pl.col("device").is_in(devices))
-    files = find_files(house, SOURCES)
+    sought, files = seek_subjects(house, subjects), find_files(house, SOURCES)
     for file in files:
-        if file.format is not None and _holds_lines_of(house, file, left, until):
-            raise DeletionIncompleteError(
-                f"a file of {file.source} that waits in landing holds lines of a deleted member",
-                hint="`tokumei ingest`, or for requests `tokumei delete plan`, leaves them out; then run again",
-            )
+        if file.format is not None and next(find_lines(house, file, sought), None):
+            raise _describe_landed(house, file)
     return len(files)
 
 
-def _holds_lines_of(house: House, file: SourceFile, members: pl.Series, devices: pl.DataFrame) -> bool:
-    contract = house.catalogue.get("sources", file.source)
-    chunks = parse_file(file, contract, house.settings.timezone)
-    return any(suppress_lines(parsed.rows, members, devices, house.keyring)[1] for parsed in chunks)
+def _describe_landed(house: House, file: SourceFile) -> DeletionIncompleteError:
+    if is_still_written(file.path, house.settings.quiet_seconds):
+        return DeletionIncompleteError(
+            f"a file of {file.source} in landing holds lines of a deleted member and is still being written",
+            hint="once it is whole, run `tokumei ingest` and then the deletion again; until then nobody is certified",
+        )
+    return DeletionIncompleteError(
+        f"a file of {file.source} that waits in landing holds lines of a deleted member",
+        hint="`tokumei ingest`, or for requests `tokumei delete plan`, leaves them out; then run again",
+    )
 
 
 def _read_signing_key(settings: Settings) -> bytes:

@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from pipelines.control.deliveries import Delivery
+from pipelines.control.maintenance import hold_maintenance
 from pipelines.control.requests import (
     DeletionRequest,
     Move,
     StoredPlan,
     enter_request,
     get_plan,
+    list_moves,
     list_requests,
     move_requests,
     note_outcome,
@@ -45,6 +47,7 @@ from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.decide import decide_requests, find_holds, refuse_request
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
+from pipelines.journeys.landed_lines import remove_from_landing
 from pipelines.journeys.planning import close_requests, count_facts, draw_plan, find_accepted, guard_members
 from pipelines.journeys.replay import finish_replays
 from pipelines.lake.purge import purge_table
@@ -138,6 +141,11 @@ def approve_plan(house: House, digest: str, *, approved_by: str) -> None:
 
 def run_plan(house: House, digest: str) -> Mapping[str, Any]:
     """Carry out an approved plan: rewrite, rebuild marts, forget, purge. Returns rows and files by dataset."""
+    with hold_maintenance(house.ledger):
+        return _carry_out(house, digest)
+
+
+def _carry_out(house: House, digest: str) -> Mapping[str, Any]:
     plan = _require_approved(house, digest)
     requests = _start_run(house, plan)
     if requests:
@@ -148,6 +156,7 @@ def run_plan(house: House, digest: str) -> Mapping[str, Any]:
             _empty_tables(house, plan, partial(_note_rewrite, house, digest))
             build_marts(house, also=touched_dates(plan.document))
             _forget_facts(house, plan, subjects)
+            remove_from_landing(house, subjects)
             _purge_tables(house, plan)
             step.count(requests=len(requests), datasets=len(plan.document["datasets"]))
         _move(house, requests, "verifying")
@@ -230,13 +239,20 @@ def _require_same(house: House, plan: StoredPlan, requests: Sequence[DeletionReq
         )
 
 
+def _was_proof_tried(house: House, request_ids: Iterable[str]) -> bool:
+    """Requests of one plan move together, so the first one tells."""
+    moves = list_moves(house.ledger, next(iter(request_ids)))
+    return any(state == "verifying" for state, *_ in moves)
+
+
 def _rewrite_tables(
     house: House, plan: StoredPlan, subjects: Mapping[str, Subject], announce: Announce, *, commit: bool = True
 ) -> None:
+    """After a proof that was not clean, a row may lie in another bucket than its pseudonym's, so all are searched."""
+    search = partial(remove_subjects, trusts_buckets=not _was_proof_tried(house, subjects), commit=commit)
     for table in _leave_out_held(house, rewritten_tables(plan.document)):
-        contract = house.catalogue.get("lake", table)
         requests = add_everybody(subjects_of_table(house.catalogue, table, subjects))
-        remove_subjects(house.lake, contract, requests, plan=plan.digest, announce=announce, commit=commit)
+        search(house.lake, house.catalogue.get("lake", table), requests, plan=plan.digest, announce=announce)
 
 
 def _empty_tables(house: House, plan: StoredPlan, announce: Announce, *, commit: bool = True) -> None:

@@ -11,6 +11,7 @@ from pipelines.contracts.derive import retention_limits
 from pipelines.contracts.model import Contract
 from pipelines.control.holds import Hold, held_datasets, list_holds
 from pipelines.control.holds import place_hold as enter_hold
+from pipelines.control.maintenance import hold_maintenance
 from pipelines.control.requests import get_plan, list_requests
 from pipelines.errors import ConfigurationError
 from pipelines.journeys.copies import forget_overdue_subjects
@@ -57,13 +58,18 @@ def retain(house: House) -> RetentionReport:
         destroyed = destroy_overdue(house)
         forget_overdue_subjects(house)
         step.count(keys=len(destroyed))
+    with hold_maintenance(house.ledger):
+        tables = _retain_tables(house)
+    return RetentionReport(destroyed, tables)
+
+
+def _retain_tables(house: House) -> tuple[TableReport, ...]:
     planned = _files_in_open_plans(house)
     limits = retention_limits(house.catalogue, house.now().date())
-    tables = [
+    return tuple(
         _retain_table(house, house.catalogue.get("lake", table), oldest, planned[table])
         for table, oldest in limits.items()
-    ]
-    return RetentionReport(destroyed, tuple(tables))
+    )
 
 
 def _retain_table(house: House, contract: Contract, oldest: date, spared: frozenset[str]) -> TableReport:

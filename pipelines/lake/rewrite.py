@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TypeVar
 
 import polars as pl
 from deltalake import DeltaTable
@@ -23,7 +26,11 @@ from pipelines.lake.append import (
     write_file,
 )
 from pipelines.lake.layout import DataFile, Lake, live_files, open_batch, open_table, read_file, read_log
+from pipelines.lake.search import NOBODY, Match, Search, bucket_of, open_search
 
+T = TypeVar("T")
+WORKERS = 2
+ROWS_AT_ONCE = 250_000  # by each worker
 Subjects = Mapping[str, Sequence[bytes]]  # pseudonyms by column
 Requests = Mapping[str, Subjects]  # subjects by request id, all served in one pass
 
@@ -54,11 +61,11 @@ class Rewrite:
 
 def locate_subjects(lake: Lake, contract: Contract, requests: Requests) -> tuple[TouchedFile, ...]:
     """The live files that hold any row of the requests' subjects; each file's subject columns are read once."""
-    removal = _Removal(lake, contract, requests)
+    removal = _Removal(lake, contract, open_search(contract, requests))
     return read_log(contract.name, lambda: removal.locate(open_table(lake, contract)))
 
 
-def remove_subjects(  # noqa: PLR0913 - what, of whom, for which plan, who hears of it, and whether it is meant
+def remove_subjects(  # noqa: PLR0913 - where, whose rows, under which name, and how it is told and searched
     lake: Lake,
     contract: Contract,
     requests: Requests,
@@ -66,14 +73,16 @@ def remove_subjects(  # noqa: PLR0913 - what, of whom, for which plan, who hears
     plan: str,
     announce: Callable[[Rewrite], None],
     commit: bool = True,
+    trusts_buckets: bool = True,
 ) -> Rewrite | None:
     """Rewrite every file that holds the subjects without them, in one transaction; again when the table moved on.
 
     announce hears what a commit will do just before it does it, so that a crash in between loses no figure: the next
     attempt announces the same number again, and a later commit the next one. None when nobody is there to remove.
     commit: False for a rehearsal, whose new files are discarded where they would have been committed.
+    trusts_buckets: False to search also where the partition says that the subjects cannot be.
     """
-    removal = _Removal(lake, contract, requests)
+    removal = _Removal(lake, contract, open_search(contract, requests, trusts_buckets=trusts_buckets))
 
     def rewrite_once() -> Rewrite | None:
         table, version = open_batch(lake, contract, plan)
@@ -112,9 +121,9 @@ def multiset_hash(rows: pl.DataFrame) -> int:
 
 
 def hash_stored(lake: Lake, contract: Contract, file: DataFile, rows: pl.DataFrame) -> int | None:
-    """The multiset hash of the rows that a file was written with; None when another schema or other rows read back."""
-    expected, stored = multiset_hash(rows), read_file(lake, contract, file.path)
-    return expected if stored.schema == rows.schema and multiset_hash(stored) == expected else None
+    """The multiset hash of what a file holds; None when that is not, row for row, what it was written with."""
+    stored = read_file(lake, contract, file.path)
+    return multiset_hash(stored) if stored.schema == rows.schema and stored.equals(rows) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +140,16 @@ class _Removal:
 
     lake: Lake
     contract: Contract
-    requests: Requests
-    hits: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    search: Search
+    matches: dict[str, Match] = field(default_factory=dict)
     survivors: dict[str, _Survivors | None] = field(default_factory=dict)
 
     def locate(self, table: DeltaTable) -> tuple[TouchedFile, ...]:
         """The files of a table's version that hold the subjects."""
-        columns = sorted({name for subjects in self.requests.values() for name in subjects})
-        if not columns:
-            return ()
         live = live_files(table)
-        self.hits.update({file.path: self._search(file, columns) for file in live if file.path not in self.hits})
-        return tuple(TouchedFile(file, self.hits[file.path]) for file in live if self.hits[file.path])
+        _share_out(self._search, _group_files([file for file in live if file.path not in self.matches]))
+        found = ((file, self.matches[file.path].row_counts) for file in live)
+        return tuple(TouchedFile(file, row_counts) for file, row_counts in found if row_counts)
 
     def write_survivors(self, touched: Sequence[TouchedFile]) -> list[_Survivors]:
         """One new file for each touched one, unless the subjects were all that it held; any others are discarded."""
@@ -150,18 +157,45 @@ class _Removal:
         for path in self.survivors.keys() - files.keys():
             gone = self.survivors.pop(path)
             discard_parts(self.lake, self.contract, [gone.file] if gone else [])
-        self.survivors.update({path: self._rewrite(files[path]) for path in files if path not in self.survivors})
+        unwritten = [file for path, file in files.items() if path not in self.survivors]
+        _share_out(self._keep_survivors, [file for file in unwritten if file.row_count > ROWS_AT_ONCE], workers=1)
+        _share_out(self._keep_survivors, [file for file in unwritten if file.row_count <= ROWS_AT_ONCE])
         return [new for new in self.survivors.values() if new]
 
-    def _search(self, file: DataFile, columns: Sequence[str]) -> dict[str, int]:
-        counts = [_is_subject(subjects).sum().alias(request) for request, subjects in self.requests.items()]
-        found = read_file(self.lake, self.contract, file.path, columns).select(counts).row(0, named=True)
-        return {request: count for request, count in found.items() if count}
+    def _search(self, files: Sequence[DataFile]) -> None:
+        """Only the columns that may hold a subject are read, and not even those in a bucket that holds none."""
+        wanted, matches = self.search.narrow(files[0]), [NOBODY] * len(files)
+        if wanted:
+            columns = [read_file(self.lake, self.contract, file.path, list(wanted)) for file in files]
+            matches = self.search.match(columns, wanted)
+        self.matches.update(zip((file.path for file in files), matches, strict=True))
 
-    def _rewrite(self, file: DataFile) -> _Survivors | None:
-        is_anyone = pl.any_horizontal([_is_subject(subjects) for subjects in self.requests.values()])
-        kept = read_file(self.lake, self.contract, file.path).filter(~is_anyone)
-        return _write_checked(self.lake, self.contract, file, kept) if kept.height else None
+    def _keep_survivors(self, file: DataFile) -> None:
+        """Noted file by file, so that what was written is known when another one fails."""
+        positions = self.matches[file.path].positions
+        kept = read_file(self.lake, self.contract, file.path).filter(~pl.int_range(pl.len()).is_in(positions.implode()))
+        self.survivors[file.path] = _write_checked(self.lake, self.contract, file, kept) if kept.height else None
+
+
+def _group_files(files: Sequence[DataFile]) -> list[list[DataFile]]:
+    """Files of one bucket together, as many as memory may hold the subject columns of."""
+    groups: list[list[DataFile]] = []
+    for _, alike in groupby(sorted(files, key=bucket_of), bucket_of):
+        row_count = ROWS_AT_ONCE
+        for file in alike:
+            if row_count + file.row_count > ROWS_AT_ONCE:
+                groups.append([])
+                row_count = 0
+            groups[-1].append(file)
+            row_count += file.row_count
+    return groups
+
+
+def _share_out(work: Callable[[T], None], items: Sequence[T], workers: int = WORKERS) -> None:
+    """Some work on each item, several at once, in threads: what takes time in it is done by Polars."""
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(work, items):
+            pass
 
 
 def _write_checked(lake: Lake, contract: Contract, old: DataFile, kept: pl.DataFrame) -> _Survivors:
@@ -192,8 +226,3 @@ def _describe(
         survivor_count=sum(new.file.row_count for new in written),
         survivor_hash=f"{sum(new.hash for new in written) % 2**64:016x}",
     )
-
-
-def _is_subject(subjects: Subjects) -> pl.Expr:
-    members = [pl.col(name).is_in(list(values)).fill_null(value=False) for name, values in subjects.items() if values]
-    return pl.any_horizontal(members) if members else pl.lit(value=False)
