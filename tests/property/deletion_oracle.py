@@ -77,6 +77,7 @@ class Oracle:
     perhaps: set[Place] = field(default_factory=set)  # of files that a crash left half taken in
     fading: set[str] = field(default_factory=set)  # people whose deletion was begun
     gone: set[str] = field(default_factory=set)  # people whose deletion is certified
+    doubtful: set[str] = field(default_factory=set)  # devices of a lake that was restored
     stay_out: Stay = field(default_factory=Stay)
 
     def bounds(self, brought: Iterable[File] = ()) -> tuple[set[Place], set[Place]]:
@@ -94,6 +95,8 @@ class Oracle:
         """Whether the row may be gone: a leaver's, or one that nobody signed in for on a device that they used."""
         if place.user is not None:
             return place.user in self.fading
+        if place.device in self.doubtful:
+            return True
         users = self.users_of()
         seen = {device for device, people in users.items() if device.name == place.device and people & self.fading}
         judged = users[Device(place.device, self.rows[place])]

@@ -103,6 +103,14 @@ class Town:
             compact_table(self.house.lake, contract, Aim(date.max, 100_000, few_files=1, spared=spared))
             purge_table(self.house.lake, contract)
 
+    def copy_lake(self) -> None:
+        shutil.rmtree(self.home.parent / "copy", ignore_errors=True)
+        shutil.copytree(self.home / "lake", self.home.parent / "copy")
+
+    def restore_lake(self) -> None:
+        shutil.rmtree(self.home / "lake")
+        shutil.copytree(self.home.parent / "copy", self.home / "lake")
+
     def let_time_pass(self) -> None:
         """So much of it that whatever lies unused in the lake is no longer being written."""
         for path in (self.home / "lake").rglob("*"):

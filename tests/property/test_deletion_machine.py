@@ -8,6 +8,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from pipelines.control.requests import DeletionRequest, list_requests
 from pipelines.control.subjects import AccountFacts
-from pipelines.errors import DeletionIncompleteError, PlanChangedError
+from pipelines.errors import ConfigurationError, DeletionError, DeletionIncompleteError, PlanChangedError
 from pipelines.journeys import certify
 from pipelines.journeys.certify import certify_deletions
 from pipelines.journeys.delete import (
@@ -37,6 +39,9 @@ from tests.property.deletion_oracle import Device, File, Line, Oracle, Rows
 from tests.property.deletion_town import DEVICES, MEMBERS, PEOPLE, Town, found_town
 
 MOST_STEPS = 40  # from any state to the end
+REQUESTS_FOLLOW_KEYS = find_spec("pipelines.deletion.extension")
+COPIES_ARE_RESTORED = find_spec("pipelines.journeys.reapply")
+MEMBERS_RETURN = find_spec("pipelines.journeys.readmit")
 UNDECIDED = ("received", "waiting")
 
 people, devices = st.sampled_from(PEOPLE), st.sampled_from(DEVICES)
@@ -58,9 +63,10 @@ class DeletionMachine(RuleBasedStateMachine):
         self.town = template.copy(Path(self.directory.name) / "home")
         self.oracle = Oracle()
         self.landed: list[File] = list(template.files)
-        self.has_crashed = self.is_unproven = False
+        self.has_crashed = self.is_unproven = self.comes_later = False
         self.persons: dict[str, str] = {}  # by request key
         self.own: dict[str, set[Device]] = {}  # by request id
+        self.copy: Rows = {}
         self.settle()
 
     @property
@@ -94,7 +100,7 @@ class DeletionMachine(RuleBasedStateMachine):
         self.attempt(lambda: self.town.merge(spares_plans=spares_plans), crash)
         self.check()
 
-    @precondition(lambda self: not self.requests(*UNDECIDED) and not self.town.waiting("requests"))
+    @precondition(lambda self: REQUESTS_FOLLOW_KEYS or not (self.requests(*UNDECIDED) or self.town.waiting("requests")))
     @rule(purpose=st.sampled_from(["usage", "security"]))
     def key_rotation(self, purpose: str) -> None:
         rotate_key(self.house.settings, purpose)
@@ -108,6 +114,39 @@ class DeletionMachine(RuleBasedStateMachine):
         else:
             request_deletion(self.house, person, request_key=key, facts=AccountFacts(0, 0, None))
         self.persons[key] = person
+
+    @precondition(lambda self: MEMBERS_RETURN and self.oracle.gone - self.oracle.fading)
+    @rule(data=st.data())
+    def member_returns(self, data: st.DataObject) -> None:
+        """Whatever is older than their new consent stays out all the same."""
+        from pipelines.journeys.readmit import readmit_member
+
+        person = data.draw(st.sampled_from(sorted(self.oracle.gone - self.oracle.fading)))
+        with suppress(ConfigurationError):  # who is leaving once more cannot return before that is done
+            readmit_member(self.house, person, self.house.now())
+
+    @precondition(lambda self: not self.oracle.perhaps)
+    @rule()
+    def lake_is_copied(self) -> None:
+        self.copy = self.check()
+        self.town.copy_lake()
+
+    @precondition(lambda self: COPIES_ARE_RESTORED and self.copy and not self.oracle.perhaps)
+    @rule()
+    def lake_is_restored(self) -> None:
+        """What came since is lost; who left since is found, and leaves again."""
+        from pipelines.journeys.reapply import reapply_deletions
+
+        self.town.restore_lake()
+        self.oracle.doubtful |= {place.device for place in self.copy}
+        self.oracle.rows, self.has_crashed = dict(self.copy), True
+        back = {place.user for place in self.copy} & self.oracle.gone
+        self.oracle.fading |= back
+        self.oracle.gone -= back
+        reapply_deletions(self.house)
+        self.recognise_repeated()
+        assert back <= self.persons_of(each for each in self.requests() if each.state != "completed")
+        self.check()
 
     @precondition(lambda self: self.persons)
     @rule(count=st.integers(1, 5), crash=crashes, newest_first=st.booleans())
@@ -131,13 +170,14 @@ class DeletionMachine(RuleBasedStateMachine):
         """Take the next step of whichever requests are nearest to their end, or farthest from it."""
         steps: list[tuple[Sequence[str], Callable[[int | None], None]]] = [
             (("verifying",), self.repeat if self.is_unproven else self.certify),
-            (("running", "approved"), self.run),
+            (() if self.comes_later else ("running", "approved"), self.run),
             (("planned",), self.approve),
             (("ready",), self.plan),
             (UNDECIDED, self.decide),
         ]
+        self.comes_later = False
         for states, take in reversed(steps) if newest_first else steps:
-            if self.requests(*states) or (take == self.decide and self.town.waiting("requests")):
+            if (states and self.requests(*states)) or (take == self.decide and self.town.waiting("requests")):
                 take(crash)
                 return
 
@@ -146,6 +186,12 @@ class DeletionMachine(RuleBasedStateMachine):
 
     def persons_of(self, requests: Iterable[DeletionRequest]) -> set[str]:
         return {self.persons[request.request_key] for request in requests}
+
+    def recognise_repeated(self) -> None:
+        keys = {request.request_id: request.request_key for request in self.requests()}
+        for key in keys.values():
+            if key not in self.persons:
+                self.persons[key] = self.persons[keys[key.removeprefix("restore-")]]
 
     def decide(self, crash: int | None) -> None:
         done = self.attempt(lambda: (accept_landed(self.house), decide_requests(self.house)), crash)
@@ -178,6 +224,9 @@ class DeletionMachine(RuleBasedStateMachine):
         except PlanChangedError:
             self.oracle.fading -= begun
             done = False
+        except DeletionError:  # a copy was restored, and who left is back: their deletions come first
+            assert self.copy
+            self.comes_later, done = True, False
         found = self.check()
         if done:
             self.is_unproven = False
@@ -194,7 +243,8 @@ class DeletionMachine(RuleBasedStateMachine):
         self.check()
 
     def of_one_plan(self, *states: str) -> list[DeletionRequest]:
-        requests = self.requests(*states)
+        """Repeated deletions first: until they are carried out, no marts are built."""
+        requests = sorted(self.requests(*states), key=lambda request: request.channel != "restore")
         return [request for request in requests if request.plan_digest == requests[0].plan_digest]
 
     def certify(self, crash: int | None) -> None:
@@ -263,7 +313,9 @@ class DeletionMachine(RuleBasedStateMachine):
         assert self.oracle.gone == set(self.persons.values())
         for person in self.oracle.gone:
             self.find_nothing_of(person)
-        self.oracle.adopt(self.check())
+        found = self.check()
+        self.oracle.doubtful.clear()
+        self.oracle.adopt(found)
         must, may = self.oracle.bounds()
         assert must == may
         if self.persons:
