@@ -149,7 +149,7 @@ class DeletionMachine(RuleBasedStateMachine):
         self.check()
 
     @precondition(lambda self: self.persons)
-    @rule(count=st.integers(1, 5), crash=crashes, newest_first=st.booleans())
+    @rule(count=st.integers(2, 6), crash=crashes, newest_first=st.booleans())
     def deletion(self, count: int, crash: int | None, *, newest_first: bool) -> None:
         for number in range(1, count + 1):
             self.advance(crash if number == count else None, newest_first=newest_first)
@@ -337,7 +337,7 @@ def run_histories(template: Town, **options: object) -> None:
 
 
 def test_short_histories_leave_what_the_oracle_says(template: Town):
-    run_histories(template, max_examples=4, stateful_step_count=12, derandomize=True, database=None)
+    run_histories(template, max_examples=6, stateful_step_count=14, derandomize=True, database=None)
 
 
 @pytest.mark.slow
