@@ -20,6 +20,7 @@ from pipelines.quality.rules import compile_rules
 from pipelines.telemetry import record_step
 from pipelines.warehouse.build import BuiltWarehouse, build_warehouse
 from pipelines.warehouse.checks import run_checks
+from pipelines.warehouse.directory import sweep_dead_builds
 from pipelines.warehouse.extract import read_content, read_mart
 from pipelines.warehouse.serve import publish_warehouse
 
@@ -45,6 +46,7 @@ def build_marts(house: House, also: Iterable[date] = ()) -> PublishedMarts:
     dates = sorted({*touched, *also})
     with record_step("build_marts", "marts") as step:
         published = (None if dates else _find_current(house)) or _publish(house, dates)
+        sweep_dead_builds(house.settings.warehouse_directory)
         mark_built(house.ledger, touched, digests)
         step.count(dates=len(published.event_dates), rows=sum(published.tables.values()))
     return published

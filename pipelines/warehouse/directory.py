@@ -6,12 +6,12 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipelines.errors import HomeUnwritableError, StorageBusyError
 
-PUBLISHED_NAME = "tokumei.duckdb"
+PUBLISHED_NAME, SPILL_NAME = "tokumei.duckdb", "spill"
 FileIdentity = tuple[int, int]
 
 
@@ -35,7 +35,7 @@ def spill_directory(directory: Path) -> Iterator[Path]:
 
     Spilled rows hold pseudonyms, so what a killed build left behind is wiped before anything new is written.
     """
-    spill = directory / "spill"
+    spill = directory / SPILL_NAME
     shutil.rmtree(spill, ignore_errors=True)
     spill.mkdir(mode=0o700)
     try:
@@ -66,6 +66,13 @@ def discard_buildings(directory: Path, name: str = f"{PUBLISHED_NAME}.*.building
     """Remove the unpublished files of a warehouse directory, or the one named, with their write-ahead logs."""
     for leftover in (*directory.glob(name), *directory.glob(f"{name}.wal")):
         leftover.unlink()
+
+
+def sweep_dead_builds(directory: Path) -> None:
+    """Remove what killed builds left, also when nothing has to be built; while a build runs, that is its own affair."""
+    with suppress(StorageBusyError), lock_directory(directory):
+        discard_buildings(directory)
+        shutil.rmtree(directory / SPILL_NAME, ignore_errors=True)
 
 
 def sync_to_disk(path: Path) -> None:

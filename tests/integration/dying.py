@@ -21,6 +21,16 @@ def die_after(owner, name, count):
     setattr(owner, name, work_and_die)
 
 
+def die_everywhere_after(owner, name, count):
+    """The same for a function wherever ours have imported it, counted all together."""
+    work = getattr(owner, name)
+    die_after(owner, name, count)
+    dying = getattr(owner, name)
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith("pipelines.") and vars(module).get(name) is work:
+            setattr(module, name, dying)
+
+
 def serve(run):
     """Run each request on stdin, a JSON line of arguments, in a process of its own; the answer is how that one ended.
 

@@ -25,11 +25,12 @@ def points(step: str, counts: range, effect: str, *, slow: bool = True) -> list:
 
 POINTS = [
     *points("move_requests", range(1, 2), "requests running"),
-    *points("write_file", range(1, 2), "survivors written, file"),
+    *points("write_file", range(1, 4, 2), "survivors written, file"),
     *points("note_outcome", range(1, 2), "rewrite announced, table"),
     *points("commit_actions", range(1, 2), "rewritten, table", slow=False),
     *points("commit_actions", range(2, 6), "rewritten, table"),
     *points("build_warehouse", range(1, 2), "marts built"),
+    *points("mark_built", range(1, 2), "marts noted"),
     *points("publish_warehouse", range(1, 2), "marts published", slow=False),
     *points("note_outcome", range(6, 7), "facts noted"),
     *points("forget_account_facts", range(1, 2), "facts forgotten", slow=False),
@@ -38,6 +39,7 @@ POINTS = [
     *points("cleanup_metadata", range(1, 2), "old log removed, table"),
     *points("_sweep_orphans", range(1, 6, 4), "purged, table"),
     *points("move_requests", range(2, 3), "requests verifying"),
+    *points("note", range(1, 3), "certificate noted"),
     *points("write_atomically", range(1, 4, 2), "file of certificates written"),
     *points("issue", range(1, 2), "certified, request", slow=False),
     *points("issue", range(2, 3), "certified, request"),
