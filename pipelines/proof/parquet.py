@@ -1,0 +1,128 @@
+"""Values inside Parquet files for the independent scan: pages and dictionaries, statistics, and what footers say."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.proof.columns import lay_out, list_leaves
+from pipelines.proof.pages import UnreadablePageError, list_values_of_chunk
+from pipelines.proof.pieces import Piece, Values, attempt, join_places, list_values
+
+BATCH_ROWS = 8192
+DICTIONARY_BATCH_ROWS = 65536
+TEXTS = ("STRING", "ENUM", "JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One column of one row group: the file's bytes, where it lies, and the reader that knows its metadata."""
+
+    content: mmap.mmap
+    path: Path
+    reader: pq.ParquetFile
+    group: int
+    number: int
+    name: str
+
+
+def read_parquet(path: Path, place: str) -> Iterator[Piece]:
+    """Footer metadata and statistics, then each column of each row group; a broken one does not hide the others."""
+    with pq.ParquetFile(path, pre_buffer=False) as reader:
+        metadata, schema = reader.metadata, reader.schema_arrow
+        yield list_values(join_places(place, "parquet metadata"), [*list_metadata(metadata, schema)])
+        yield list_values(join_places(place, "parquet statistics"), [*list_statistics(metadata)])
+        yield from read_columns(path, reader, place, list_value_columns(metadata))
+
+
+def read_keys(path: Path, place: str) -> Iterator[Piece]:
+    """Only the columns of bytes that are no text, as pseudonyms are stored."""
+    with pq.ParquetFile(path, pre_buffer=False) as reader:
+        columns = list_value_columns(reader.metadata)
+        kinds = {number: reader.metadata.schema.column(number).logical_type.type for number in columns}
+        yield from read_columns(path, reader, place, [number for number in columns if kinds[number] not in TEXTS])
+
+
+def list_value_columns(metadata: pq.FileMetaData) -> list[int]:
+    """The numbers of the stored columns whose values are texts or bytes."""
+    kinds = (metadata.schema.column(number).physical_type for number in range(metadata.num_columns))
+    return [number for number, kind in enumerate(kinds) if kind.endswith("BYTE_ARRAY")]
+
+
+def read_columns(path: Path, reader: pq.ParquetFile, place: str, columns: Sequence[int]) -> Iterator[Piece]:
+    metadata, names = reader.metadata, reader.schema_arrow.names
+    with path.open("rb") as raw, closing(mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)) as content:
+        for number in columns:
+            leaf = metadata.schema.column(number).path
+            name = leaf if leaf in names else leaf.partition(".")[0]
+            column = join_places(place, f"parquet column {name}")
+            for group in range(metadata.num_row_groups):
+                chunk = Chunk(content, path, reader, group, number, name)
+                yield from attempt(column, read_chunk(chunk, column))
+
+
+def read_chunk(chunk: Chunk, place: str) -> Iterator[Values]:
+    """The pages of a column chunk, or its values by a full reader where the pages alone do not tell them."""
+    pages = list_value_pages(chunk)
+    if pages is None:
+        yield from read_values(chunk, place)
+    else:
+        yield from (Values(place, page, (0, len(page))) for page in pages)
+
+
+def list_value_pages(chunk: Chunk) -> list[bytes] | None:
+    """The unpacked pages that hold values; None when these are not laid out one after the other."""
+    described = chunk.reader.metadata.row_group(chunk.group).column(chunk.number)
+    if described.physical_type != "BYTE_ARRAY":
+        return None
+    begin = min(described.dictionary_page_offset or described.data_page_offset, described.data_page_offset)
+    try:
+        with memoryview(chunk.content)[begin : begin + described.total_compressed_size] as data:
+            return [bytes(page) for page in list_values_of_chunk(data, described.compression)]
+    except (UnreadablePageError, LookupError, TypeError, OSError, pa.ArrowException):
+        return None
+
+
+def read_values(chunk: Chunk, place: str) -> Iterator[Values]:
+    """A chunk's dictionary, which may hold entries that no row refers to, and all values that it does not hold."""
+    dictionary: pa.Array[Any] | None = None
+    groups, columns = [chunk.group], [chunk.name]
+    with pq.ParquetFile(
+        chunk.path, metadata=chunk.reader.metadata, read_dictionary=columns, pre_buffer=False
+    ) as encoded:
+        for batch in encoded.iter_batches(batch_size=DICTIONARY_BATCH_ROWS, row_groups=groups, columns=columns):
+            column = batch.column(0)
+            if not isinstance(column, pa.DictionaryArray):
+                break
+            if dictionary is None:
+                dictionary = column.dictionary
+                yield lay_out(place, dictionary)
+            elif not dictionary.equals(column.dictionary):
+                break  # the writer gave the dictionary up: from here on rows hold values
+        else:
+            return
+    for batch in chunk.reader.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=columns):
+        for column in batch.columns:
+            yield from (lay_out(place, leaf) for leaf in list_leaves(column))
+
+
+def list_metadata(metadata: pq.FileMetaData, schema: pa.Schema) -> Iterator[bytes]:
+    for pairs in (metadata.metadata, schema.metadata, *(field.metadata for field in schema)):
+        for key, value in (pairs or {}).items():
+            yield key
+            yield value
+
+
+def list_statistics(metadata: pq.FileMetaData) -> Iterator[bytes]:
+    for group in range(metadata.num_row_groups):
+        for column in range(metadata.num_columns):
+            statistics = metadata.row_group(group).column(column).statistics
+            if statistics is not None and statistics.has_min_max:
+                yield from (raw for raw in (statistics.min_raw, statistics.max_raw) if isinstance(raw, bytes))
