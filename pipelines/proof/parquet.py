@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,25 +92,32 @@ def list_value_pages(chunk: Chunk) -> list[bytes] | None:
 
 def read_values(chunk: Chunk, place: str) -> Iterator[Values]:
     """A chunk's dictionary, which may hold entries that no row refers to, and all values that it does not hold."""
+    try:
+        is_whole = yield from read_dictionary(chunk, place)
+    except (pa.ArrowException, OSError):
+        is_whole = False  # not every encoding can be read so
+    if is_whole:
+        return
+    for batch in chunk.reader.iter_batches(batch_size=BATCH_ROWS, row_groups=[chunk.group], columns=[chunk.name]):
+        for column in batch.columns:
+            yield from (lay_out(place, leaf) for leaf in list_leaves(column))
+
+
+def read_dictionary(chunk: Chunk, place: str) -> Generator[Values, None, bool]:
+    """The dictionary of a chunk that has one; returns whether it holds every value."""
     dictionary: pa.Array[Any] | None = None
-    groups, columns = [chunk.group], [chunk.name]
-    with pq.ParquetFile(
-        chunk.path, metadata=chunk.reader.metadata, read_dictionary=columns, pre_buffer=False
-    ) as encoded:
-        for batch in encoded.iter_batches(batch_size=DICTIONARY_BATCH_ROWS, row_groups=groups, columns=columns):
+    metadata, columns = chunk.reader.metadata, [chunk.name]
+    with pq.ParquetFile(chunk.path, metadata=metadata, read_dictionary=columns, pre_buffer=False) as encoded:
+        for batch in encoded.iter_batches(DICTIONARY_BATCH_ROWS, row_groups=[chunk.group], columns=columns):
             column = batch.column(0)
             if not isinstance(column, pa.DictionaryArray):
-                break
+                return False
             if dictionary is None:
                 dictionary = column.dictionary
                 yield lay_out(place, dictionary)
             elif not dictionary.equals(column.dictionary):
-                break  # the writer gave the dictionary up: from here on rows hold values
-        else:
-            return
-    for batch in chunk.reader.iter_batches(batch_size=BATCH_ROWS, row_groups=groups, columns=columns):
-        for column in batch.columns:
-            yield from (lay_out(place, leaf) for leaf in list_leaves(column))
+                return False  # the writer gave the dictionary up: from here on rows hold values
+    return True
 
 
 def list_metadata(metadata: pq.FileMetaData, schema: pa.Schema) -> Iterator[bytes]:
