@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
@@ -43,6 +44,7 @@ class ScanReport:
     `finding_count` counts every occurrence, `findings` holds the first hundred of each file. `undecodable` counts
     damaged contents, of which the raw bytes and all that still decoded were searched; `damaged` names their files.
     `outlying_count` are the files in partitions of others, of which the key columns alone were searched.
+    `listing_digest` is the SHA-256 of which files were read, of what size and how deeply, in no order.
     """
 
     identifier_count: int
@@ -54,6 +56,7 @@ class ScanReport:
     undecodable: int
     damaged: tuple[str, ...] = ()
     outlying_count: int = 0
+    listing_digest: str = ""
 
     @property
     def clean(self) -> bool:
@@ -73,6 +76,7 @@ class Tally:
     undecodable: int = 0
     damaged: list[str] = field(default_factory=list)
     outlying_count: int = 0
+    listing: list[bytes] = field(default_factory=list)
 
     def __iadd__(self, other: Tally) -> Self:
         self.file_count += other.file_count
@@ -83,6 +87,7 @@ class Tally:
         self.undecodable += other.undecodable
         self.damaged += other.damaged
         self.outlying_count += other.outlying_count
+        self.listing += other.listing
         return self
 
     @property
@@ -131,6 +136,7 @@ def scan(
         undecodable=tally.undecodable,
         damaged=tuple(tally.damaged),
         outlying_count=tally.outlying_count,
+        listing_digest=sha256(b"".join(sorted(tally.listing))).hexdigest(),
     )
 
 
@@ -175,13 +181,20 @@ def scan_entry(entry: Entry, search: Search) -> Tally:
                 add_failure(piece, shown, needles, tally)
             else:
                 add_findings(piece, shown, needles, tally)
-        tally.file_count += entry.kind == "file"
-        tally.outlying_count += is_others
+        if entry.kind == "file":
+            tally.file_count += 1
+            tally.outlying_count += is_others
+            tally.listing.append(digest_entry(entry, is_others=is_others))
     except FileNotFoundError:
         pass
     except OSError as error:
         tally.unreachable.append(f"{shown}: {describe(error)}")
     return tally
+
+
+def digest_entry(entry: Entry, *, is_others: bool) -> bytes:
+    listed = (os.fspath(entry.path), entry.path.stat().st_size, is_others)
+    return sha256(repr(listed).encode("utf-8", "backslashreplace")).digest()
 
 
 def list_pieces(entry: Entry, needles: Needles, *, is_others: bool) -> Iterator[Piece]:
