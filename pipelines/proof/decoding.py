@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipelines.proof.parquet import read_keys, read_parquet
 from pipelines.proof.pieces import Failure, Piece, attempt, cut_windows, join_places
+from pipelines.proof.spill import SpilledBlockError, find_slot_bytes, unpack_slots
 from pipelines.proof.streams import decode_gzip, decode_zstd, read_file, read_member
 from pipelines.proof.tables import read_duckdb, read_sqlite
 
@@ -40,7 +41,14 @@ class NestedTooLargeError(Exception):
 
 def walk_file(path: Path, overlap: int) -> Iterator[Piece]:
     """Every piece of one file, raw and decoded; raises OSError only where the file itself cannot be read."""
-    return walk(Content(partial(read_file, path), path), overlap)
+    content = Content(partial(read_file, path), path)
+    yield from walk(content, overlap)
+    if slot_bytes := find_slot_bytes(path):
+        spilled = content.nest("spilled blocks", partial(unpack_slots, path, slot_bytes))
+        try:
+            yield from walk(spilled, overlap)
+        except SpilledBlockError:
+            yield Failure(spilled.place, "cannot be unpacked", unreachable=True)
 
 
 def walk_keys(path: Path, overlap: int) -> Iterator[Piece]:

@@ -47,16 +47,27 @@ def read_sqlite_table(database: sqlite3.Connection, table: str, place: str) -> I
 
 
 def read_duckdb(path: Path, place: str) -> Iterator[Piece]:
-    """All columns of all tables; a database that is locked or damaged is unreachable, for its blocks are compressed."""
+    """All columns of all tables; a database that is locked or damaged is unreachable, for its blocks are compressed.
+
+    So is what lies in blocks that are free: no table leads to them, and their bytes as they are may tell nothing.
+    """
+    shown = join_places(place, "duckdb")
     try:
         with closing(duckdb.connect(str(path), read_only=True, config=DUCKDB_CONFIG)) as database:
+            if free := count_free_blocks(database):
+                yield Failure(shown, f"{free} free blocks may hold what was deleted", unreachable=True)
             for schema, table, columns in list_duckdb_tables(database):
                 yield from read_duckdb_table(database, schema, table, columns, place)
     except duckdb.Error as error:
         if not path.exists():
             raise FileNotFoundError from None
         reason = "locked or unreadable as a database"
-        yield Failure(join_places(place, "duckdb"), f"{reason} ({type(error).__name__})", unreachable=True)
+        yield Failure(shown, f"{reason} ({type(error).__name__})", unreachable=True)
+
+
+def count_free_blocks(database: duckdb.DuckDBPyConnection) -> int:
+    [(count,)] = database.sql("SELECT free_blocks FROM pragma_database_size()").fetchall()
+    return int(count)
 
 
 def list_duckdb_tables(database: duckdb.DuckDBPyConnection) -> list[tuple[str, str, list[tuple[str, str]]]]:
