@@ -44,6 +44,7 @@ MART_ASSETS = [
     Asset("search_terms_daily"),
     Asset("satisfaction_weekly"),
     Asset("data_quality_daily"),
+    Asset("deletions_monthly"),
 ]
 CERTIFICATES = Asset("deletion_certificates")
 
