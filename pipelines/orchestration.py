@@ -234,6 +234,15 @@ def audit_residue() -> dict[str, int]:
 
 
 @task_step
+def plant_canaries() -> dict[str, int]:
+    """Land today's canaries, and the deletion requests of those of age; returns how many of each."""
+    from pipelines.journeys.canaries import plant_canaries as plant
+
+    landed, requested = plant(_house())
+    return {"landed": landed, "requested": requested}
+
+
+@task_step
 def enforce_retention() -> dict[str, int]:
     """Remove what has reached its age, and merge small files; returns the rows removed from each table."""
     from pipelines.journeys.retain import retain

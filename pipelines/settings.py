@@ -16,6 +16,7 @@ from pipelines.errors import ConfigurationError, HomeUnwritableError
 REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = ("access", "devices", "searches", "surveys", "accounts", "requests")
 MOST_PROCESSES = 64
+MOST_CANARIES = 9  # fewer than any mart shows
 MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
@@ -31,6 +32,7 @@ class Settings:
     landing_uri: where files arrive, a path or a URI such as s3://bucket/landing. quiet_seconds: how long a file must
     have been left alone before it is read, where the file system cannot tell whether somebody is writing it.
     processes: how many share the work on a large file; 1 for none but the one that was started.
+    canary_subjects: how many people who do not exist are planted each day, to be deleted and to be found nowhere.
     """
 
     home: Path
@@ -47,6 +49,7 @@ class Settings:
     landing_uri: str
     quiet_seconds: int
     processes: int
+    canary_subjects: int
 
     @property
     def landing(self) -> Path:
@@ -101,6 +104,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
         quiet_seconds=_read_seconds(given.get("TOKUMEI_QUIET_SECONDS", "60")),
         processes=_read_processes(given.get("TOKUMEI_PROCESSES", str(min(2, os.cpu_count() or 1)))),
+        canary_subjects=_read_canary_subjects(given.get("TOKUMEI_CANARY_SUBJECTS", "0")),
     )
 
 
@@ -140,6 +144,14 @@ def _read_seconds(number: str) -> int:
 def _read_processes(number: str) -> int:
     if not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST_PROCESSES):
         raise ConfigurationError("TOKUMEI_PROCESSES is not a number of processes", hint="set it to a number such as 2")
+    return int(number)
+
+
+def _read_canary_subjects(number: str) -> int:
+    if not (number.isascii() and number.isdigit() and int(number) <= MOST_CANARIES):
+        raise ConfigurationError(
+            "TOKUMEI_CANARY_SUBJECTS is not a number of people", hint=f"set it to a number up to {MOST_CANARIES}"
+        )
     return int(number)
 
 

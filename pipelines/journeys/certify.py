@@ -76,7 +76,7 @@ def scan_for_subjects(house: House, subjects: Sequence[Subject]) -> ScanReport:
     ledger = find_ledger(house)
     buckets = find_buckets(house, _lake_directory(house), subjects)
     report = scan_stored(house, [*events, *memberships], excluded=ledger, buckets=buckets)
-    return _join_reports(report, scan(ledger[:1], events)) if ledger else report
+    return join_reports(report, scan(ledger[:1], events)) if ledger else report
 
 
 def scan_stored(
@@ -138,7 +138,7 @@ def _lake_directory(house: House) -> Path:
     return house.lake.directory
 
 
-def _join_reports(first: ScanReport, second: ScanReport) -> ScanReport:
+def join_reports(first: ScanReport, second: ScanReport) -> ScanReport:
     """One report of two scans in different places, the second for some of the first one's identifiers."""
     return ScanReport(
         identifier_count=first.identifier_count,
