@@ -29,6 +29,7 @@ def test_empty_variable_is_as_good_as_none():
 def test_every_setting_has_its_variable():
     given = {"TOKUMEI_TIMEZONE": "Europe/Paris", "TOKUMEI_AIRFLOW_PORT": "9000", "TOKUMEI_MEMORY_LIMIT": "512MiB"}
     given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1"}
+    given |= {"TOKUMEI_CANARY_SUBJECTS": "3"}
     given |= {name: f"/a/{name}" for name in setting_names() if name not in given}
     settings = load_settings(given)
     assert [str(getattr(settings, name.removeprefix("TOKUMEI_").lower())) for name in given] == list(given.values())
