@@ -13,6 +13,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 DATA_PAGE, INDEX_PAGE, DICTIONARY_PAGE, DATA_PAGE_V2 = range(4)
+DATA_PAGES = (DATA_PAGE, DATA_PAGE_V2)
 PLAIN, PLAIN_DICTIONARY, RLE_DICTIONARY = 0, 2, 8
 Codec = Literal["snappy", "gzip", "brotli", "zstd"]
 CODECS: dict[str, Codec] = {"SNAPPY": "snappy", "GZIP": "gzip", "BROTLI": "brotli", "ZSTD": "zstd"}
@@ -34,21 +35,27 @@ class Page:
 
     kind: int
     encoding: int
+    value_count: int
     byte_count: int
     is_compressed: bool
     payload: memoryview
 
 
-def list_values_of_chunk(chunk: memoryview, codec: str) -> Iterator[bytes | memoryview]:
+def list_values_of_chunk(chunk: memoryview, codec: str, value_count: int) -> Iterator[bytes | memoryview]:
     """The unpacked pages of a BYTE_ARRAY column chunk that hold values, each after its length in four bytes.
 
-    UnreadablePageError when any value is written otherwise; the caller then reads the column with a full reader.
+    UnreadablePageError when any value is written otherwise, or when the pages are not of so many values as the footer
+    says; the caller then reads the column with a full reader.
     """
+    seen_count = 0
     for page in list_pages(chunk):
-        if page.kind == DICTIONARY_PAGE or (page.kind in (DATA_PAGE, DATA_PAGE_V2) and page.encoding == PLAIN):
+        seen_count += page.value_count if page.kind in DATA_PAGES else 0
+        if page.kind == DICTIONARY_PAGE or (page.kind in DATA_PAGES and page.encoding == PLAIN):
             yield unpack(page, codec)
         elif page.kind != INDEX_PAGE and page.encoding not in (PLAIN_DICTIONARY, RLE_DICTIONARY):
             raise UnreadablePageError
+    if seen_count != value_count:
+        raise UnreadablePageError
 
 
 def list_pages(chunk: memoryview) -> Iterator[Page]:
@@ -68,9 +75,9 @@ def describe_page(header: Fields, payload: memoryview) -> Page:
     if kind == DATA_PAGE_V2:
         details = header[8]
         levels = details[5] + details[6]  # never compressed, and before the values
-        return Page(kind, details[4], byte_count - levels, details.get(7, True), payload[levels:])
+        return Page(kind, details[4], details[1], byte_count - levels, details.get(7, True), payload[levels:])
     details = header.get({DATA_PAGE: 5, DICTIONARY_PAGE: 7}.get(kind, 0), {})
-    return Page(kind, details.get(2, PLAIN), byte_count, is_compressed=True, payload=payload)
+    return Page(kind, details.get(2, PLAIN), details.get(1, 0), byte_count, is_compressed=True, payload=payload)
 
 
 def unpack(page: Page, codec: str) -> bytes | memoryview:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,15 @@ from pipelines.proof.pieces import Piece, Values, attempt, join_places, list_val
 
 BATCH_ROWS = 8192
 DICTIONARY_BATCH_ROWS = 65536
+LARGEST_CHUNK_BYTES = 1 << 27  # larger ones are read a batch at a time
 TEXTS = ("STRING", "ENUM", "JSON")
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One column of one row group: the file's bytes, where it lies, and the reader that knows its metadata."""
+    """One column of one row group: the open file, where it lies, and the reader that knows its metadata."""
 
-    content: mmap.mmap
+    descriptor: int
     path: Path
     reader: pq.ParquetFile
     group: int
@@ -58,13 +58,13 @@ def list_value_columns(metadata: pq.FileMetaData) -> list[int]:
 
 def read_columns(path: Path, reader: pq.ParquetFile, place: str, columns: Sequence[int]) -> Iterator[Piece]:
     metadata, names = reader.metadata, reader.schema_arrow.names
-    with path.open("rb") as raw, closing(mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)) as content:
+    with path.open("rb") as file:
         for number in columns:
             leaf = metadata.schema.column(number).path
             name = leaf if leaf in names else leaf.partition(".")[0]
             column = join_places(place, f"parquet column {name}")
             for group in range(metadata.num_row_groups):
-                chunk = Chunk(content, path, reader, group, number, name)
+                chunk = Chunk(file.fileno(), path, reader, group, number, name)
                 yield from attempt(column, read_chunk(chunk, column))
 
 
@@ -80,12 +80,13 @@ def read_chunk(chunk: Chunk, place: str) -> Iterator[Values]:
 def list_value_pages(chunk: Chunk) -> list[bytes] | None:
     """The unpacked pages that hold values; None when these are not laid out one after the other."""
     described = chunk.reader.metadata.row_group(chunk.group).column(chunk.number)
-    if described.physical_type != "BYTE_ARRAY":
+    sizes = (described.total_compressed_size, described.total_uncompressed_size)
+    if described.physical_type != "BYTE_ARRAY" or max(sizes) > LARGEST_CHUNK_BYTES:
         return None
     begin = min(described.dictionary_page_offset or described.data_page_offset, described.data_page_offset)
     try:
-        with memoryview(chunk.content)[begin : begin + described.total_compressed_size] as data:
-            return [bytes(page) for page in list_values_of_chunk(data, described.compression)]
+        content = memoryview(os.pread(chunk.descriptor, described.total_compressed_size, begin))
+        return [bytes(page) for page in list_values_of_chunk(content, described.compression, described.num_values)]
     except (UnreadablePageError, LookupError, TypeError, OSError, pa.ArrowException):
         return None
 

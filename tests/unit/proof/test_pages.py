@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.proof import parquet
+from pipelines.proof.pages import UnreadablePageError, list_values_of_chunk
 from pipelines.proof.scan import ScanReport, scan
 
 PSEUDONYM = bytes(range(200, 216))
@@ -86,3 +87,21 @@ def test_chunk_with_a_flipped_byte_is_never_clean(tmp_path: Path):
     middle = len(content) // 2
     report = scan_rows(tmp_path, content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :])
     assert report.findings or report.damaged
+
+
+@pytest.mark.usefixtures("without_full_reader")
+def test_rows_without_a_value_are_counted_among_the_values(tmp_path: Path):
+    content = io.BytesIO()
+    pq.write_table(pa.table({"x": pa.array([None] * 900 + [PSEUDONYM], pa.binary())}), content, compression="zstd")
+    assert "parquet column x" in list_places(scan_rows(tmp_path, content.getvalue()))
+
+
+@pytest.mark.parametrize("value_count", [len(OTHERS), len(OTHERS) + 2])
+def test_pages_of_fewer_or_more_values_than_the_footer_says_are_not_trusted(value_count: int):
+    with pq.ParquetFile(io.BytesIO(write_rows(use_dictionary=False))) as reader:
+        described = reader.metadata.row_group(0).column(0)
+    begin = described.data_page_offset
+    chunk = memoryview(write_rows(use_dictionary=False))[begin : begin + described.total_compressed_size]
+    assert [*list_values_of_chunk(chunk, "ZSTD", len(OTHERS) + 1)]
+    with pytest.raises(UnreadablePageError):
+        list(list_values_of_chunk(chunk, "ZSTD", value_count))
