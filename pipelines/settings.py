@@ -27,12 +27,12 @@ class Settings:
     home: the one directory that holds all data (mode 0700). control_url: SQLAlchemy URL of the ledger.
     timezone: the service's, which decides event dates. memory_limit: DuckDB's, such as 2GB.
     canaries: a file of identifiers, one a line, that must never be found below home; empty for none.
+    canary_subjects: how many people who do not exist are planted each day, to be deleted and to be found nowhere.
     country_database: a file in MaxMind's format that tells countries of addresses; empty for none.
     keyring_source: file, file:PATH, env:VARIABLE, or command:COMMAND LINE, whose output is the keyring.
     landing_uri: where files arrive, a path or a URI such as s3://bucket/landing. quiet_seconds: how long a file must
     have been left alone before it is read, where the file system cannot tell whether somebody is writing it.
     processes: how many share the work on a large file; 1 for none but the one that was started.
-    canary_subjects: how many people who do not exist are planted each day, to be deleted and to be found nowhere.
     """
 
     home: Path
@@ -44,12 +44,12 @@ class Settings:
     memory_limit: str
     airflow_port: int
     canaries: str
+    canary_subjects: int
     country_database: str
     keyring_source: str
     landing_uri: str
     quiet_seconds: int
     processes: int
-    canary_subjects: int
 
     @property
     def landing(self) -> Path:
@@ -99,12 +99,12 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         memory_limit=_read_memory(given.get("TOKUMEI_MEMORY_LIMIT", "2GB")),
         airflow_port=_read_port(given.get("TOKUMEI_AIRFLOW_PORT", "18080")),
         canaries=given.get("TOKUMEI_CANARIES", ""),
+        canary_subjects=_read_canary_subjects(given.get("TOKUMEI_CANARY_SUBJECTS", "0")),
         country_database=given.get("TOKUMEI_COUNTRY_DATABASE", ""),
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
         landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
         quiet_seconds=_read_seconds(given.get("TOKUMEI_QUIET_SECONDS", "60")),
         processes=_read_processes(given.get("TOKUMEI_PROCESSES", str(min(2, os.cpu_count() or 1)))),
-        canary_subjects=_read_canary_subjects(given.get("TOKUMEI_CANARY_SUBJECTS", "0")),
     )
 
 
@@ -129,6 +129,14 @@ def _read_port(number: str) -> int:
     return int(number)
 
 
+def _read_canary_subjects(number: str) -> int:
+    if not (number.isascii() and number.isdigit() and int(number) <= MOST_CANARIES):
+        raise ConfigurationError(
+            "TOKUMEI_CANARY_SUBJECTS is not a number of people", hint=f"set it to a number up to {MOST_CANARIES}"
+        )
+    return int(number)
+
+
 def _read_landing(uri: str) -> str:
     if uri.startswith("file://"):
         uri = unquote(urlsplit(uri).path)
@@ -144,14 +152,6 @@ def _read_seconds(number: str) -> int:
 def _read_processes(number: str) -> int:
     if not (number.isascii() and number.isdigit() and 0 < int(number) <= MOST_PROCESSES):
         raise ConfigurationError("TOKUMEI_PROCESSES is not a number of processes", hint="set it to a number such as 2")
-    return int(number)
-
-
-def _read_canary_subjects(number: str) -> int:
-    if not (number.isascii() and number.isdigit() and int(number) <= MOST_CANARIES):
-        raise ConfigurationError(
-            "TOKUMEI_CANARY_SUBJECTS is not a number of people", hint=f"set it to a number up to {MOST_CANARIES}"
-        )
     return int(number)
 
 
