@@ -1,8 +1,13 @@
 """
 # audit_residue
 
-Checks what was promised against what is on disk, with code that neither ingests nor deletes: the certificates' chain,
-tables that no contract declares, the canary identifiers of `TOKUMEI_CANARIES`, and everybody who left.
+`audit_residue` checks what was promised against what is on disk, with code that neither ingests nor deletes: the
+certificates' chain, tables that no contract declares, the canary identifiers of `TOKUMEI_CANARIES`, and everybody who
+left.
+
+Beside that, `plant_canaries` plants the day's `TOKUMEI_CANARY_SUBJECTS`: people who do not exist, whose lines land in
+every source, who ask to be forgotten three days later, and who must then be absent in every form. How many were is the
+`canary_recall` of `deletions_monthly`; their requests stand in the plans that a person approves.
 
 **Runs** when deletions were certified, and every night.
 
@@ -37,6 +42,7 @@ from pipelines import orchestration
 )
 def audit_residue() -> None:
     task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(orchestration.audit_residue)()
+    task(show_return_value_in_logs=False)(orchestration.plant_canaries)()
 
 
 audit_residue()

@@ -47,6 +47,7 @@ MART_ASSETS = [
     Asset("search_terms_daily"),
     Asset("satisfaction_weekly"),
     Asset("data_quality_daily"),
+    Asset("deletions_monthly"),
 ]
 CERTIFICATES = Asset("deletion_certificates")
 
@@ -263,6 +264,15 @@ def audit_residue() -> dict[str, int]:
     from pipelines.journeys.audit import audit
 
     return asdict(audit(_house()))
+
+
+@task_step
+def plant_canaries() -> dict[str, int]:
+    """Land today's canaries, and the deletion requests of those of age; returns how many of each."""
+    from pipelines.journeys.canaries import plant_canaries as plant
+
+    landed, requested = plant(_house())
+    return {"landed": landed, "requested": requested}
 
 
 @task_step

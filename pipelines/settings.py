@@ -18,6 +18,7 @@ SOURCES = ("access", "devices", "searches", "surveys", "accounts", "requests")
 MOST_PROCESSES = 64
 SHARE = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 MOST_DAYS = 3650
+MOST_CANARIES = 9  # fewer than any mart shows
 MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
 
 
@@ -28,6 +29,7 @@ class Settings:
     home: the one directory that holds all data (mode 0700). control_url: SQLAlchemy URL of the ledger.
     timezone: the service's, which decides event dates. memory_limit: DuckDB's, such as 2GB.
     canaries: a file of identifiers, one a line, that must never be found below home; empty for none.
+    canary_subjects: how many people who do not exist are planted each day, to be deleted and to be found nowhere.
     country_database: a file in MaxMind's format that tells countries of addresses; empty for none.
     keyring_source: file, file:PATH, env:VARIABLE, or command:COMMAND LINE, whose output is the keyring.
     landing_uri: where files arrive, a path or a URI such as s3://bucket/landing. quiet_seconds: how long a file must
@@ -48,6 +50,7 @@ class Settings:
     memory_limit: str
     airflow_port: int
     canaries: str
+    canary_subjects: int
     country_database: str
     keyring_source: str
     landing_uri: str
@@ -106,6 +109,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         memory_limit=_read_memory(given.get("TOKUMEI_MEMORY_LIMIT", "2GB")),
         airflow_port=_read_port(given.get("TOKUMEI_AIRFLOW_PORT", "18080")),
         canaries=given.get("TOKUMEI_CANARIES", ""),
+        canary_subjects=_read_canary_subjects(given.get("TOKUMEI_CANARY_SUBJECTS", "0")),
         country_database=given.get("TOKUMEI_COUNTRY_DATABASE", ""),
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
         landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
@@ -138,6 +142,14 @@ def _read_memory(amount: str) -> str:
 def _read_port(number: str) -> int:
     if not (number.isascii() and number.isdigit() and 0 < int(number) < 2**16):
         raise ConfigurationError("TOKUMEI_AIRFLOW_PORT is not a port number", hint="set it to a number such as 18080")
+    return int(number)
+
+
+def _read_canary_subjects(number: str) -> int:
+    if not (number.isascii() and number.isdigit() and int(number) <= MOST_CANARIES):
+        raise ConfigurationError(
+            "TOKUMEI_CANARY_SUBJECTS is not a number of people", hint=f"set it to a number up to {MOST_CANARIES}"
+        )
     return int(number)
 
 

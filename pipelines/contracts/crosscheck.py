@@ -12,7 +12,7 @@ from pipelines.contracts.treatments import VERBATIM_TREATMENTS
 if TYPE_CHECKING:
     from pipelines.contracts.model import Column, Contract
 
-LEDGER_RELATIONS = frozenset({"control.source_files"})
+LEDGER_RELATIONS = frozenset({"control.source_files", "control.deletion_facts"})
 
 
 def check_catalogue(contracts: Iterable[Contract]) -> tuple[Violation, ...]:
@@ -87,7 +87,9 @@ def _check_inputs(lake: Iterable[Contract], marts: Iterable[Contract]) -> Iterat
     for mart in marts:
         for name in mart.properties["inputs"]:
             if name not in relations:
-                yield _violation(mart, "inputs", f"{name} is no lake table, nor {', '.join(LEDGER_RELATIONS)}")
+                yield _violation(
+                    mart, "inputs", f"{name} is no lake table, nor {' or '.join(sorted(LEDGER_RELATIONS))}"
+                )
 
 
 def _violation(contract: Contract, field: str, rule: str) -> Violation:

@@ -189,6 +189,15 @@ holds = sa.Table(
     sa.Column("released_by", sa.String(100)),
 )
 
+canary_checks = sa.Table(
+    "canary_checks",
+    metadata,
+    sa.Column("check_id", sa.Integer, primary_key=True),
+    sa.Column("checked_at", Instant, nullable=False),
+    sa.Column("expected_count", sa.Integer, nullable=False),
+    sa.Column("absent_count", sa.Integer, nullable=False),
+)
+
 
 def open_ledger(url: str) -> sa.Engine:
     """Connect to the ledger and create what is missing; safe to call at the start of every step, by many at once."""

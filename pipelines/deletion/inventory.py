@@ -29,7 +29,8 @@ DATA = r"part-[^/]+\.parquet(#\d+)?"
 WAREHOUSE = re.escape(PUBLISHED_NAME)
 # The published file, what an analyst's DuckDB puts beside it, what a build writes, and what it spills.
 WAREHOUSE_FILES = rf"{WAREHOUSE}(\.wal|\.tmp)?|{WAREHOUSE}\.[0-9a-f]+\.building(\.wal)?|spill"
-CERTIFICATE_FILES = r"[^./][^/]*\.jws|[^./][^/]*\.jwks|\.lock|\.[^/]+\.tmp"
+CERTIFICATE_FILES = r"[^./][^/]*\.jws|[^./][^/]*\.jwks|[0-9a-f]{64}\.scan\.json|\.lock|\.[^/]+\.tmp"
+CANARY_REGISTER = "canary_subjects.json"
 LEDGER_SUFFIX = r"(-journal|-wal|-shm|-[a-z]+\.lock)?"
 LOCK_SUFFIX = ".lock"
 NOTHING = r"(?!)"
@@ -86,6 +87,7 @@ def _is_empty_lock(path: Path) -> bool:
 
 def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
     keys = [settings.keyring_file, settings.signing_key_file]
+    keys += [settings.keyring_file.with_name(CANARY_REGISTER)]
     keys += [find_day_keys(settings, purpose) for purpose in DAY_PURPOSES]
     keys += [find_keyring_file(settings)] if is_kept_in_file(settings) else []
     names = [

@@ -12,6 +12,7 @@ from pipelines.control.subjects import read_departed
 from pipelines.deletion.inventory import find_undeclared
 from pipelines.errors import CertificateInvalidError, UndeclaredDataError
 from pipelines.ingestion.file_names import read_file_names
+from pipelines.journeys.canaries import check_canaries
 from pipelines.journeys.certify import find_ledger, require_clean, scan_stored
 from pipelines.journeys.house import House
 from pipelines.proof.certificate import Verified, verify_all
@@ -28,25 +29,36 @@ class Audit:
 
     certificate_count: int
     canary_count: int
+    departed_canary_count: int
+    absent_canary_count: int
     tombstone_count: int
     file_count: int
     byte_count: int
 
 
 def audit(house: House) -> Audit:
-    """Verify the certificate chain, compare the lake with the contracts, and scan for canaries and for who left."""
+    """Verify the certificate chain, compare the lake with the contracts, and scan for canaries and for who left.
+
+    Canaries are the identifiers of TOKUMEI_CANARIES, and the planted people whose deletion is completed.
+    """
     with record_step("audit", "home") as step:
         certificates = verify_certificates(house)
         require_declared(house)
         canaries = scan_for_canaries(house)
         require_clean(canaries)
+        planted = check_canaries(house)
+        if planted is not None:
+            require_clean(planted.report)
         departed = scan_for_departed(house)
         require_clean(departed)
-        files, bytes_read = max((report.file_count, report.byte_count) for report in (canaries, departed))
+        reports = [canaries, departed, *([planted.report] if planted else [])]
+        files, bytes_read = max((report.file_count, report.byte_count) for report in reports)
         step.count(certificates=len(certificates), files=files, bytes=bytes_read)
     return Audit(
         certificate_count=len(certificates),
         canary_count=canaries.identifier_count,
+        departed_canary_count=planted.expected_count if planted else 0,
+        absent_canary_count=planted.absent_count if planted else 0,
         tombstone_count=departed.identifier_count,
         file_count=files,
         byte_count=bytes_read,

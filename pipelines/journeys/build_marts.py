@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.control.deletion_facts import deletion_facts
 from pipelines.control.deliveries import file_accounts, mark_built, unbuilt_dates, unbuilt_digests
 from pipelines.errors import ConfigurationError, GateFailedError
 from pipelines.journeys.copies import require_in_step, require_reapplied
@@ -107,7 +108,8 @@ def _publish(house: House, dates: Sequence[date]) -> PublishedMarts:
 def _read_inputs(house: House) -> dict[str, Sequence[str] | pl.DataFrame]:
     """The relations that marts read, by the names that their SQL uses."""
     tables = {f"lake.{contract.name}": file_uris(house.lake, contract) for contract in house.catalogue.layer("lake")}
-    return {**tables, "control.source_files": file_accounts(house.ledger)}
+    facts = deletion_facts(house.ledger, house.settings.zone, house.now(), house.settings.deadline_days)
+    return {**tables, "control.source_files": file_accounts(house.ledger), "control.deletion_facts": facts}
 
 
 def _gate(house: House, built: BuiltWarehouse) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pipelines.control.requests import DeletionRequest, Move, StoredPlan, get_plan, list_requests, move_requests
-from pipelines.deletion.outcome import sum_erased
 from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.errors import ConfigurationError, DeletionIncompleteError, MissingKeyError
 from pipelines.ingestion.landing import is_still_written
@@ -20,24 +18,22 @@ from pipelines.journeys.held_rows import find_held_rows, group_by_datasets, hold
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files
 from pipelines.journeys.landed_lines import find_lines, seek_subjects
-from pipelines.lake.layout import table_dates
-from pipelines.lake.replace import EVERYBODY
+from pipelines.journeys.outcomes import describe_outcomes
+from pipelines.journeys.scope import find_buckets
 from pipelines.proof.certificate import (
     KEY_SET,
     Certificate,
-    DatasetOutcome,
-    Outcome,
-    ScanSummary,
     Verified,
     issue,
     verify,
 )
-from pipelines.proof.scan import ScanReport, scan
+from pipelines.proof.partitions import Buckets
+from pipelines.proof.report import summarise_scan, write_report
+from pipelines.proof.scan import NO_BUCKETS, ScanReport, scan
 from pipelines.settings import SOURCES, Settings
 from pipelines.telemetry import record_step
 
 POLICY_VERSION = "privacy-policy-1"
-LANDING = "landing"
 EVENT_PURPOSES = ("usage", "satisfaction", "security")
 # A file that is just being written cannot be read; moments later it can.
 SCAN_ATTEMPTS = 3
@@ -56,6 +52,7 @@ def certify_deletions(house: House, digest: str) -> tuple[Verified, ...]:
     kept = find_held_rows(house, plan.document, requests)
     if done := [request for request in requests if request.request_id not in kept]:
         report, waiting_files = _prove_absence(house, done)
+        write_report(report, house.settings.certificates)
         for request in done:
             _complete(house, request, _describe(house, plan, request, report, waiting_files), signing_key)
     for datasets, held in group_by_datasets(requests, kept):
@@ -90,11 +87,18 @@ def scan_for_subjects(house: House, subjects: Sequence[Subject], *, left_out: Se
     memberships = [value for subject in subjects for value in subject.pseudonyms("membership")]
     ledger = find_ledger(house)
     held = [_lake_directory(house) / table for table in left_out]
-    report = scan_stored(house, [*events, *memberships], excluded=[*ledger, *held])
-    return _join_reports(report, scan(ledger[:1], events)) if ledger else report
+    buckets = find_buckets(house, _lake_directory(house), subjects)
+    report = scan_stored(house, [*events, *memberships], excluded=[*ledger, *held], buckets=buckets)
+    return join_reports(report, scan(ledger[:1], events)) if ledger else report
 
 
-def scan_stored(house: House, identifiers: Sequence[str | bytes], *, excluded: Collection[Path] = ()) -> ScanReport:
+def scan_stored(
+    house: House,
+    identifiers: Sequence[str | bytes],
+    *,
+    excluded: Collection[Path] = (),
+    buckets: Buckets = NO_BUCKETS,
+) -> ScanReport:
     """Scan the home, and the lake where it lies elsewhere, but not the keys; once more while something is unreadable.
 
     A damaged file of the lake counts as unreachable: its pages are compressed, so its bytes alone prove nothing.
@@ -103,7 +107,13 @@ def scan_stored(house: House, identifiers: Sequence[str | bytes], *, excluded: C
     directories = [house.settings.home] if lake.is_relative_to(house.settings.home) else [house.settings.home, lake]
     for attempt in range(SCAN_ATTEMPTS):
         time.sleep(RESCAN_SECONDS if attempt else 0)
-        report = scan(directories, identifiers, excluded=[*excluded, house.settings.keyring_file.parent])
+        report = scan(
+            directories,
+            identifiers,
+            excluded=[*excluded, house.settings.keyring_file.parent],
+            buckets=buckets,
+            threads=house.settings.processes,
+        )
         damaged = [f"{path}: damaged" for path in report.damaged if Path(path).is_relative_to(lake)]
         report = replace(report, unreachable=(*report.unreachable, *damaged))
         if report.findings or not report.unreachable:
@@ -141,7 +151,7 @@ def _lake_directory(house: House) -> Path:
     return house.lake.directory
 
 
-def _join_reports(first: ScanReport, second: ScanReport) -> ScanReport:
+def join_reports(first: ScanReport, second: ScanReport) -> ScanReport:
     """One report of two scans in different places, the second for some of the first one's identifiers."""
     return ScanReport(
         identifier_count=first.identifier_count,
@@ -152,14 +162,17 @@ def _join_reports(first: ScanReport, second: ScanReport) -> ScanReport:
         unreachable=(*first.unreachable, *second.unreachable),
         undecodable=first.undecodable + second.undecodable,
         damaged=(*first.damaged, *second.damaged),
+        outlying_count=first.outlying_count + second.outlying_count,
+        listing_digest=hashlib.sha256(f"{first.listing_digest}{second.listing_digest}".encode()).hexdigest(),
     )
 
 
 def _require_absent_from_landing(house: House, subjects: Sequence[Subject]) -> int:
     """Files in landing still hold raw lines, so the subjects are looked for as ingestion does, to leave them out."""
     sought, files = seek_subjects(house, subjects), find_files(house, SOURCES)
+    _require_readable(files)
     for file in files:
-        if file.format is not None and next(find_lines(house, file, sought), None):
+        if next(find_lines(house, file, sought), None):
             raise _describe_landed(house, file)
     return len(files)
 
@@ -174,6 +187,15 @@ def _describe_landed(house: House, file: SourceFile) -> DeletionIncompleteError:
         f"a file of {file.source} that waits in landing holds lines of a deleted member",
         hint="`tokumei ingest`, or for requests `tokumei delete plan`, leaves them out; then run again",
     )
+
+
+def _require_readable(files: Sequence[SourceFile]) -> None:
+    unreadable = [file.source for file in files if file.format is None]
+    if unreadable:
+        raise DeletionIncompleteError(
+            f"{len(unreadable)} files wait in landing that no declared format reads, one of {unreadable[0]}",
+            hint="nobody can tell who is in them: declare their format, or take them out; then run again",
+        )
 
 
 def _read_signing_key(settings: Settings) -> bytes:
@@ -222,54 +244,6 @@ def _describe(
         plan_digest=plan.digest,
         approved_by=str(plan.approved_by),
         approved_at=plan.approved_at or now,
-        datasets=(*_outcomes(house, plan, request.request_id), _landing_outcome(waiting_files)),
-        scan=ScanSummary(report.identifier_count, report.file_count, report.byte_count, report.finding_count),
+        datasets=describe_outcomes(house, plan, request.request_id, waiting_files),
+        scan=summarise_scan(report),
     )
-
-
-def _outcomes(house: House, plan: StoredPlan, request_id: str) -> tuple[DatasetOutcome, ...]:
-    return tuple(
-        _emptied_outcome(house, dataset, plan.outcome)
-        if dataset["strategy"] == "empty"
-        else _outcome(dataset, plan.outcome, request_id)
-        for dataset in plan.document["datasets"]
-    )
-
-
-def _emptied_outcome(house: House, dataset: Mapping[str, Any], done: Mapping[str, Any]) -> DatasetOutcome:
-    """All rows went, whoever they were of; those that came since may be anybody's too, and expire."""
-    erased = sum_erased(done, dataset["table"], EVERYBODY)
-    expiries = table_dates(house.lake, house.catalogue.get("lake", dataset["table"]))
-    outcome: Outcome = "expires" if expiries else "erased" if erased.row_count else "absent"
-    return DatasetOutcome(
-        dataset=f"{dataset['layer']}.{dataset['table']}",
-        outcome=outcome,
-        row_count=erased.row_count,
-        file_count=erased.file_count,
-        reason=dataset["reason"],
-        expires_on=max(expiries, default=None),
-    )
-
-
-def _outcome(dataset: Mapping[str, Any], done: Mapping[str, Any], request_id: str) -> DatasetOutcome:
-    name, strategy = f"{dataset['layer']}.{dataset['table']}", dataset["strategy"]
-    if strategy == "exempt":
-        return DatasetOutcome(name, "exempt", reason=dataset["reason"])
-    if strategy == "recompute":
-        return DatasetOutcome(name, "recomputed", reason="rebuilt for the touched dates from what remains")
-    erased = sum_erased(done, dataset["table"], request_id)
-    return DatasetOutcome(
-        dataset=name,
-        outcome="erased" if erased.row_count else "absent",
-        row_count=erased.row_count,
-        file_count=erased.file_count,
-        survivors_hash_before=erased.survivor_hash,
-        survivors_hash_after=erased.survivor_hash,
-    )
-
-
-def _landing_outcome(waiting_files: int) -> DatasetOutcome:
-    if not waiting_files:
-        return DatasetOutcome(LANDING, "absent")
-    reason = f"{waiting_files} files wait for ingestion; no line of the member is in any that can be read"
-    return DatasetOutcome(LANDING, "exempt", reason=reason)

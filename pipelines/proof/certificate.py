@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipelines.errors import CertificateInvalidError
 from pipelines.proof.publication import lock, note, read_note, write_atomically
+from pipelines.proof.report import name_report
 from pipelines.proof.signature import (
     HINT,
     PublicKeys,
@@ -96,7 +97,7 @@ def verify(paths: Sequence[Path], jwks: Path) -> tuple[Verified, ...]:
 
 
 def verify_all(directory: Path, jwks: Path | None = None) -> tuple[Verified, ...]:
-    """Check every certificate of the directory, and that they form one chain without a gap, in its order.
+    """Check every certificate of the directory, its scan report, and that all form one chain without a gap, in order.
 
     Trusts the key set beside them unless `jwks` names another. Raises CertificateInvalidError as `verify` does.
     """
@@ -111,8 +112,19 @@ def verify_all(directory: Path, jwks: Path | None = None) -> tuple[Verified, ...
             raise invalid(name, f"has number {certificate.sequence} where the chain needs {sequence}")
         if certificate.previous != previous:
             raise invalid(name, "does not follow the certificate that is there before it")
+        require_report(verified)
         previous = verified.digest
     return chain
+
+
+def require_report(verified: Verified) -> None:
+    """The scan report that a certificate rests on must lie beside it as it was."""
+    digest = verified.certificate.scan.report_digest
+    if (
+        digest is not None
+        and hashlib.sha256(read_bytes(name_report(verified.path.parent, digest))).hexdigest() != digest
+    ):
+        raise invalid(verified.path.name, "rests on a scan report that is not what it was")
 
 
 def verify_one(path: Path, keys: PublicKeys) -> Verified:

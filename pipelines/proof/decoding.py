@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from pipelines.proof.parquet import read_keys, read_parquet
 from pipelines.proof.pieces import Failure, Piece, attempt, cut_windows, join_places
+from pipelines.proof.spill import SpilledBlockError, find_slot_bytes, unpack_slots
 from pipelines.proof.streams import decode_gzip, decode_zstd, read_file, read_member
-from pipelines.proof.tables import read_duckdb, read_parquet, read_sqlite
+from pipelines.proof.tables import read_duckdb, read_sqlite
 
 DEEPEST_NESTING = 6
 LARGEST_NESTED_BYTES = 1 << 28
 RAW = "bytes"
+PARQUET = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,26 @@ class NestedTooLargeError(Exception):
 
 def walk_file(path: Path, overlap: int) -> Iterator[Piece]:
     """Every piece of one file, raw and decoded; raises OSError only where the file itself cannot be read."""
-    return walk(Content(partial(read_file, path), path), overlap)
+    content = Content(partial(read_file, path), path)
+    yield from walk(content, overlap)
+    if slot_bytes := find_slot_bytes(path):
+        spilled = content.nest("spilled blocks", partial(unpack_slots, path, slot_bytes))
+        try:
+            yield from walk(spilled, overlap)
+        except SpilledBlockError:
+            yield Failure(spilled.place, "cannot be unpacked", unreachable=True)
+
+
+def walk_keys(path: Path, overlap: int) -> Iterator[Piece]:
+    """Of a Parquet file only what its key columns hold, and every piece of any other file, or of a damaged one."""
+    if not next(read_file(path), b"").startswith(PARQUET):
+        yield from walk_file(path, overlap)
+        return
+    for piece in attempt(RAW, read_keys(path, "")):
+        if isinstance(piece, Failure):
+            yield from walk_file(path, overlap)
+            return
+        yield piece
 
 
 def walk(content: Content, overlap: int) -> Iterator[Piece]:
@@ -112,7 +134,7 @@ DECODERS: tuple[tuple[int, bytes, Decoder], ...] = (
     (0, b"\x1f\x8b\x08", partial(walk_compressed, "gzip", decode_gzip)),
     (0, b"\x28\xb5\x2f\xfd", partial(walk_compressed, "zstd", decode_zstd)),
     (0, b"PK\x03\x04", walk_zip),
-    (0, b"PAR1", partial(walk_table, read_parquet)),
+    (0, PARQUET, partial(walk_table, read_parquet)),
     (0, b"PARE", refuse_encrypted),
     (0, b"SQLite format 3\0", partial(walk_table, read_sqlite)),
     (8, b"DUCK", partial(walk_table, read_duckdb)),

@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from array import array
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote, quote_plus
 from uuid import UUID
 
+import numpy as np
 from ahocorasick_rs import BytesAhoCorasick
 
 from pipelines.errors import ConfigurationError
+from pipelines.proof.pseudonym_forms import PSEUDONYM_BYTES, spell_pseudonyms
+from pipelines.proof.sieve import SHORTEST_SIEVED, Family, Sieve, build_sieve
 
 SHORTEST_DERIVED = 7
 SHORTEST_BASE64 = 10
 PLUS_ONE = bytes((byte + 1) % 256 for byte in range(256))
 INVERTED = bytes(255 - byte for byte in range(256))
+TO_ESCAPE = re.compile(rb"[\x00\x01]")
 URL_SAFE = bytes.maketrans(b"+/", b"-_")
 PERCENT_STYLES = (
     partial(quote, safe="/"),
@@ -32,42 +35,92 @@ PERCENT_STYLES = (
 
 @dataclass(frozen=True, slots=True)
 class Needles:
-    """The search automaton, and for each of its patterns whose it is and in which form."""
+    """All patterns: short ones in an automaton, long ones in a sieve, whose patterns are numbered after the others."""
 
-    automaton: BytesAhoCorasick
-    owners: array[int]
-    forms: tuple[str, ...]
+    automaton: BytesAhoCorasick | None
+    short: Sequence[tuple[int, str]]
+    sieve: Sieve
     identifier_count: int
     longest: int
 
     def find(self, data: bytes | memoryview) -> list[tuple[int, int, int]]:
-        """Every occurrence as (pattern, begin, end), overlapping ones included."""
-        found: list[tuple[int, int, int]] = self.automaton.find_matches_as_indexes(data, overlapping=True)
-        return found
+        """Every occurrence as (pattern, begin, end), overlapping ones included.
+
+        A pattern that two identifiers share is reported once, as the first one's.
+        """
+        found = self.automaton.find_matches_as_indexes(data, overlapping=True) if self.automaton else []
+        sieved = sorted(self.sieve.find(data), key=lambda hit: self.sieve.describe(hit[0]))
+        once = {(begin, end): pattern for pattern, begin, end in reversed(sieved)}
+        return [*found, *((len(self.short) + pattern, begin, end) for (begin, end), pattern in once.items())]
+
+    def describe(self, pattern: int) -> tuple[int, str]:
+        """Whose a pattern is, by position in the input from 1, and in which form."""
+        return self.short[pattern] if pattern < len(self.short) else self.sieve.describe(pattern - len(self.short))
 
 
 def build_needles(identifiers: Iterable[str | bytes]) -> Needles:
-    """Build the automaton once for all identifiers and all their forms.
+    """Build the search once for all identifiers and all their forms.
 
-    A pattern that two identifiers share is reported as the first one's. Raises ConfigurationError for no identifiers
-    at all, or an empty one: a search for nothing would prove nothing.
+    Raises ConfigurationError for no identifiers at all, or an empty one: a search for nothing would prove nothing.
     """
-    patterns: dict[bytes, tuple[int, str]] = {}
-    position = 0
-    for position, identifier in enumerate(identifiers, start=1):
-        if not identifier:
-            raise ConfigurationError(f"identifier {position} is empty", hint="give one identifier a line")
-        for form, pattern in list_forms(identifier):
-            patterns.setdefault(pattern, (position, form))
-    if not patterns:
+    given = list(identifiers)
+    if not given:
         raise ConfigurationError("no identifier to search for", hint="give at least one identifier")
+    if not all(given):
+        position = next(position for position, identifier in enumerate(given, start=1) if not identifier)
+        raise ConfigurationError(f"identifier {position} is empty", hint="give one identifier a line")
+    patterns = list_patterns(given)
+    short = {pattern: owned for pattern, owned in patterns.items() if len(pattern) < SHORTEST_SIEVED}
+    families = [*spell_all_pseudonyms(given), *gather_families(patterns)]
     return Needles(
-        automaton=BytesAhoCorasick(patterns),
-        owners=array("L", (owner for owner, _ in patterns.values())),
-        forms=tuple(form for _, form in patterns.values()),
-        identifier_count=position,
-        longest=max(map(len, patterns)),
+        automaton=BytesAhoCorasick(short) if short else None,
+        short=tuple(short.values()),
+        sieve=build_sieve(families),
+        identifier_count=len(given),
+        longest=max([*map(len, patterns), *(family.patterns.shape[1] for family in families)]),
     )
+
+
+def list_patterns(identifiers: Sequence[str | bytes]) -> dict[bytes, tuple[int, str]]:
+    """Every pattern that is not spelled for all pseudonyms at once, with its first owner and its form."""
+    patterns: dict[bytes, tuple[int, str]] = {}
+    for position, identifier in enumerate(identifiers, start=1):
+        forms = list_sort_forms(identifier) if is_pseudonym(identifier) else list_forms(identifier)
+        for form, pattern in forms:
+            patterns.setdefault(pattern, (position, form))
+    return patterns
+
+
+def is_pseudonym(identifier: str | bytes) -> bool:
+    return isinstance(identifier, bytes) and len(identifier) == PSEUDONYM_BYTES
+
+
+def list_sort_forms(identifier: str | bytes) -> Iterator[tuple[str, bytes]]:
+    """The sort keys of a pseudonym whose zeros and ones have to be escaped."""
+    if isinstance(identifier, bytes) and TO_ESCAPE.search(identifier):
+        yield from list_escaped_forms(identifier)
+
+
+def spell_all_pseudonyms(identifiers: Sequence[str | bytes]) -> list[Family]:
+    found = [
+        (position, each)
+        for position, each in enumerate(identifiers, start=1)
+        if isinstance(each, bytes) and is_pseudonym(each)
+    ]
+    owners = np.array([position for position, _ in found], np.int64)
+    rows = np.frombuffer(b"".join(each for _, each in found), np.uint8).reshape(-1, PSEUDONYM_BYTES)
+    return [Family(form, spelled, owners) for form, spelled in spell_pseudonyms(rows)] if found else []
+
+
+def gather_families(patterns: Mapping[bytes, tuple[int, str]]) -> Iterator[Family]:
+    """The long patterns, those of one form and length together."""
+    groups: dict[tuple[str, int], list[tuple[bytes, int]]] = {}
+    for pattern, (owner, form) in patterns.items():
+        if len(pattern) >= SHORTEST_SIEVED:
+            groups.setdefault((form, len(pattern)), []).append((pattern, owner))
+    for (form, length), members in groups.items():
+        rows = np.frombuffer(b"".join(pattern for pattern, _ in members), np.uint8).reshape(-1, length)
+        yield Family(form, rows, np.array([owner for _, owner in members], np.int64))
 
 
 def list_forms(identifier: str | bytes) -> Iterator[tuple[str, bytes]]:
@@ -103,11 +156,16 @@ def list_text_forms(text: str) -> Iterator[tuple[str, bytes]]:
 def list_binary_forms(data: bytes) -> Iterator[tuple[str, bytes]]:
     yield from list_encoded_forms(data)
     yield "sort key", data.translate(PLUS_ONE)
-    yield from list_sort_keys(re.sub(rb"[\x00\x01]", b"\x01\\g<0>", data))  # and a blob with its 0 and 1 escaped
+    yield from list_escaped_forms(data)
     if len(data) == 16:
         dashed = str(UUID(bytes=data)).encode()
         yield "uuid", dashed
         yield "uuid", dashed.upper()
+
+
+def list_escaped_forms(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """The sort keys of a blob, in which 0 and 1 are escaped."""
+    yield from list_sort_keys(TO_ESCAPE.sub(b"\x01\\g<0>", data))
 
 
 def list_sort_keys(ascending: bytes) -> Iterator[tuple[str, bytes]]:

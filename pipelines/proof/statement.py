@@ -13,13 +13,20 @@ import orjson
 
 from pipelines.proof.signature import invalid
 
-Outcome = Literal["erased", "absent", "recomputed", "exempt", "expires"]
+Outcome = Literal["erased", "absent", "recomputed", "exempt", "expires", "unreachable"]
+PENDING = ("expires", "unreachable")
+# What certificates did not state at first, and what is left out where there is nothing to state.
+ADDED_FIELDS = ("version_before", "version_after", "until", "outlying_count", "report_digest")
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetOutcome:
-    """What became of the subject in one dataset; the survivors' hashes show that no other row changed."""
+    """What became of the subject in one dataset; the survivors' hashes show that no other row changed.
+
+    reason: an exemption's basis, or why something is unreachable. until: the last day of an exemption. version_before
+    and version_after: the table's versions that were planned for and that were scanned.
+    """
 
     dataset: str
     outcome: Outcome
@@ -29,16 +36,25 @@ class DatasetOutcome:
     expires_on: date | None = None
     survivors_hash_before: str | None = None
     survivors_hash_after: str | None = None
+    version_before: int | None = None
+    version_after: int | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ScanSummary:
-    """What the independent scan looked for and read, and how many occurrences remained."""
+    """What the independent scan looked for and read, and how many occurrences remained.
+
+    outlying_count: of the files, those in partitions of others, searched in their key columns alone. report_digest: the
+    SHA-256 of the scan report that lies beside the certificate.
+    """
 
     identifier_count: int
     file_count: int
     byte_count: int
     residual_count: int
+    outlying_count: int | None = None
+    report_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +80,8 @@ class Certificate:
 
     @property
     def final(self) -> bool:
-        """Nothing of the subject is left, and nothing is only going to expire."""
-        return self.scan.residual_count == 0 and all(part.outcome != "expires" for part in self.datasets)
+        """Nothing of the subject is left, nothing is only going to expire, and everything could be looked into."""
+        return self.scan.residual_count == 0 and all(part.outcome not in PENDING for part in self.datasets)
 
 
 Record = TypeVar("Record", Certificate, DatasetOutcome, ScanSummary)
@@ -73,9 +89,13 @@ Record = TypeVar("Record", Certificate, DatasetOutcome, ScanSummary)
 
 def write_statement(certificate: Certificate) -> bytes:
     """Canonical JSON: sorted keys, no spaces, times in UTC."""
-    record = asdict(certificate) | {"final": certificate.final}
+    record = asdict(certificate, dict_factory=leave_out_unstated) | {"final": certificate.final}
     times = {key: value.astimezone(UTC) for key, value in record.items() if isinstance(value, datetime)}
     return orjson.dumps(record | times, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+
+
+def leave_out_unstated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if value is not None or name not in ADDED_FIELDS}
 
 
 def read_statement(payload: bytes, name: str) -> Certificate:
@@ -113,7 +133,8 @@ def list_broken_rules(certificate: Certificate) -> Iterator[str]:
     if not names or len(set(names)) < len(names):
         yield "must name at least one dataset, and each once"
     for part in certificate.datasets:
-        yield from (f"dataset {part.dataset}: {rule}" for rule in list_broken_outcome_rules(part, certificate.scan))
+        rules = (*list_broken_outcome_rules(part, certificate.scan), *list_broken_span_rules(part, certificate.scan))
+        yield from (f"dataset {part.dataset}: {rule}" for rule in rules)
 
 
 def list_broken_outcome_rules(part: DatasetOutcome, scan: ScanSummary) -> Iterator[str]:
@@ -126,17 +147,29 @@ def list_broken_outcome_rules(part: DatasetOutcome, scan: ScanSummary) -> Iterat
         yield "nothing was erased, so the outcome is absent"
     if part.outcome == "absent" and touched:
         yield "something was touched, so the outcome is not absent"
-    if part.outcome == "exempt" and not part.reason:
-        yield "an exemption needs its reason"
+    if part.outcome in ("exempt", "unreachable") and not part.reason:
+        yield f"an outcome that is {part.outcome} needs its reason"
     if (part.outcome == "expires") is not (part.expires_on is not None):
         yield "an outcome that expires, and only that, has an expiry date"
     if part.survivors_hash_before != part.survivors_hash_after:
         yield "the rows of others are not what they were before"
 
 
+def list_broken_span_rules(part: DatasetOutcome, scan: ScanSummary) -> Iterator[str]:
+    if part.until is not None and part.outcome != "exempt":
+        yield "only an exemption has a last day"
+    if part.until is None and part.outcome == "exempt" and scan.report_digest is not None:
+        yield "an exemption needs its last day"
+    if part.version_before is not None and (part.version_after is None or part.version_after < part.version_before):
+        yield "what was scanned is older than what was planned for"
+
+
 def read_record(kind: type[Record], record: dict[str, Any]) -> Record:
-    """An instance of the dataclass from a JSON object with exactly its fields; ValueError or TypeError otherwise."""
-    if not isinstance(record, dict) or record.keys() != {field.name for field in fields(kind)}:
+    """An instance of the dataclass from a JSON object with just its fields; ValueError or TypeError otherwise."""
+    if not isinstance(record, dict):
+        raise TypeError
+    stated = {field.name for field in fields(kind) if field.name in record or field.name not in ADDED_FIELDS}
+    if record.keys() != stated:
         raise ValueError
     hints = get_type_hints(kind)
     return kind(**{name: READERS[hints[name]](value) for name, value in record.items()})
@@ -165,6 +198,7 @@ READERS: dict[Any, Callable[[Any], Any]] = {
     int: read_count,
     datetime: datetime.fromisoformat,
     str | None: partial(read_optional, partial(read_exactly, str)),
+    int | None: partial(read_optional, read_count),
     date | None: partial(read_optional, date.fromisoformat),
     ScanSummary: partial(read_record, ScanSummary),
     tuple[DatasetOutcome, ...]: lambda parts: tuple(read_record(DatasetOutcome, part) for part in parts),

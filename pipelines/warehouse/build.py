@@ -76,7 +76,7 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
     """Build every mart into a new file in target_directory; a failed build leaves nothing behind.
 
     inputs: each lake table whole, as Parquet files (only the partitions that are needed get read) or as a frame, and
-    control.source_files. event_dates: the service days whose events changed; the rows of all periods that these do not
+    control.<facts>. event_dates: the service days whose events changed; the rows of all periods that these do not
     reach are carried over from the published file. None rebuilds the days found in the inputs, while days that have
     aged out of the lake keep the rows they had: a day that a deletion emptied must therefore be named. A mart that is
     new, or published under another contract version, is rebuilt as with None; marts of the ledger always are.

@@ -1,4 +1,4 @@
-"""What the marts are made from, as typed relations `lake.<table>` and `control.source_files` that SQL can read."""
+"""What the marts are made from, as typed relations `lake.<table>` and `control.<facts>` that SQL can read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.warehouse.engine import quote_name, quote_text
 
 Inputs = Mapping[str, Sequence[str] | pl.DataFrame]
 
-DATE_COLUMNS = {"lake": "event_date", "control": "received_date"}
+DATE_COLUMNS = {"control.source_files": "received_date", "control.deletion_facts": "month"}  # else event_date
 SOURCE_FILES = {
     "received_date": "DATE",
     "source": "VARCHAR",
@@ -27,6 +27,15 @@ SOURCE_FILES = {
     "suppressed_count": "BIGINT",
     "late_count": "BIGINT",
 }
+DELETION_FACTS = {
+    "month": "DATE",
+    "fact": "VARCHAR",
+    "days": "DOUBLE",
+    "row_count": "BIGINT",
+    "expected_count": "BIGINT",
+    "absent_count": "BIGINT",
+}
+LEDGER_SCHEMAS = {"control.source_files": SOURCE_FILES, "control.deletion_facts": DELETION_FACTS}
 
 
 def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs) -> None:
@@ -49,7 +58,7 @@ def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, in
 
 def find_dates(engine: duckdb.DuckDBPyConnection, name: str, among: Iterable[date] | None = None) -> set[date]:
     """The service days that have rows in one relation, or those of the days given that do."""
-    relation, column = engine.table(name), DATE_COLUMNS[name.partition(".")[0]]
+    relation, column = engine.table(name), DATE_COLUMNS.get(name, "event_date")
     if among is not None:
         wanted = sorted(among)
         relation = relation.filter(duckdb.ColumnExpression(column).isin(*wanted)) if wanted else relation.limit(0)
@@ -57,11 +66,13 @@ def find_dates(engine: duckdb.DuckDBPyConnection, name: str, among: Iterable[dat
 
 
 def _schema_of(catalogue: Catalogue, name: str) -> dict[str, str]:
-    if name == "control.source_files":
-        return SOURCE_FILES
+    if name in LEDGER_SCHEMAS:
+        return LEDGER_SCHEMAS[name]
     layer, _, table = name.partition(".")
     if layer != "lake":
-        raise ConfigurationError(f"{name} is no input of marts", hint="pass lake.<table> or control.source_files")
+        raise ConfigurationError(
+            f"{name} is no input of marts", hint=f"pass lake.<table>, {' or '.join(LEDGER_SCHEMAS)}"
+        )
     return duckdb_schema(catalogue.get("lake", table))
 
 

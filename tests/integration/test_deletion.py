@@ -143,6 +143,7 @@ def test_certificate_counts_each_request_for_itself(finished):
         "lake.security_events": ("erased", 1),
         "lake.survey_responses": ("erased", 1),
         "marts.data_quality_daily": ("exempt", 0),
+        "marts.deletions_monthly": ("exempt", 0),
         "marts.satisfaction_weekly": ("recomputed", 0),
         "marts.search_terms_daily": ("exempt", 0),
         "marts.usage_by_environment_daily": ("recomputed", 0),

@@ -85,7 +85,8 @@ def test_lines_that_wait_in_landing_keep_the_deletion_open_until_they_are_taken_
     town.land("access", "others.jsonl", [town.visit(town.neighbour, None, town.days[0], 1)])
     [first, _] = certify_deletions(town.house, digest)
     landing = first.certificate.datasets[-1]
-    assert (landing.dataset, landing.outcome) == ("landing", "exempt")
+    assert (landing.dataset, landing.outcome) == ("landing", "absent")
+    assert landing.reason == "1 files wait for ingestion, and no line of the member is in them"
 
 
 def test_copy_that_no_contract_names_keeps_the_deletion_open(town):

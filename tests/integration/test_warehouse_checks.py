@@ -77,6 +77,20 @@ SOUND = {
         "late_count": 6,
         "reject_rate": 0.1,
     },
+    "deletions_monthly": {
+        "month": MONDAY.replace(day=1),
+        "received_count": 14,
+        "completed_count": 12,
+        "refused_count": 1,
+        "held_count": 1,
+        "overdue_count": 1,
+        "median_days": 2.5,
+        "maximum_days": 31.0,
+        "erased_row_count": 900,
+        "canary_expected_count": 30,
+        "canary_absent_count": 29,
+        "canary_recall": 29 / 30,
+    },
 }
 BROKEN = [
     ("usage_daily", "page_views_cover_visits_visitors_and_members", "visitors = page_views + 1"),
@@ -96,6 +110,12 @@ BROKEN = [
     ("data_quality_daily", "every_line_is_accounted_for", "accepted_count = 7"),
     ("data_quality_daily", "late_lines_are_accepted_lines", "late_count = 7"),
     ("data_quality_daily", "reject_rate_exists_exactly_with_lines", "reject_rate = NULL"),
+    ("deletions_monthly", "months_start_on_their_first_day", "month = month + 1"),
+    ("deletions_monthly", "days_exist_exactly_with_completed_requests", "median_days = NULL"),
+    ("deletions_monthly", "median_is_within_maximum", "median_days = 32"),
+    ("deletions_monthly", "no_row_count_is_about_few_people", "completed_count = 9"),
+    ("deletions_monthly", "absent_canaries_were_expected", "canary_absent_count = 31"),
+    ("deletions_monthly", "recall_exists_exactly_with_canaries", "canary_recall = NULL"),
 ]
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Catalogue, load_catalogue
+from pipelines.control.deletion_facts import FACT_SCHEMA
 from pipelines.settings import load_settings
 from pipelines.warehouse.build import BuiltWarehouse, build_warehouse
 from pipelines.warehouse.query import run_query
@@ -67,13 +68,17 @@ def pseudonym(number: int) -> bytes:
 
 
 def inputs_from(**rows: list[Row]) -> dict[str, pl.DataFrame]:
-    """Every input as a frame: page_views, searches, survey_responses and source_files, empty when left out."""
+    """Every input as a frame: those of the lake, source_files and deletion_facts, empty when left out."""
     lake = {
         f"lake.{table}": pl.DataFrame(rows.get(table, []), schema=polars_schema(CATALOGUE.get("lake", table)))
         for table in ("page_views", "searches", "survey_responses")
     }
     files = rows.get("source_files", [])
-    return lake | {"control.source_files": pl.DataFrame([*files, received_file(MONDAY)]).head(len(files))}
+    ledger = {
+        "control.source_files": pl.DataFrame([*files, received_file(MONDAY)]).head(len(files)),
+        "control.deletion_facts": pl.DataFrame(rows.get("deletion_facts", []), schema=FACT_SCHEMA),
+    }
+    return lake | ledger
 
 
 def busy_inputs(days: int = 2) -> dict[str, pl.DataFrame]:
@@ -84,6 +89,7 @@ def busy_inputs(days: int = 2) -> dict[str, pl.DataFrame]:
         searches=[search(day, person) for day in dates for person in range(12)],
         survey_responses=[answer(day, person) for day in dates for person in range(30)],
         source_files=[received_file(day, read=40, accepted=40) for day in dates],
+        deletion_facts=[{"month": MONDAY.replace(day=1), "fact": "completed", "days": 2.5, "row_count": 7}] * 12,
     )
 
 

@@ -41,7 +41,7 @@ def test_windows_show_each_occurrence_exactly_once(chunks: list[bytes], patterns
             (window.locate(begin), end - begin)
             for window in cut_windows("bytes", chunks, needles.longest - 1)
             for pattern, begin, end in needles.find(window.data)
-            if window.owns(begin, end) and needles.forms[pattern] == "raw bytes"
+            if window.owns(begin, end) and needles.describe(pattern)[1] == "raw bytes"
         ]
     assert sorted(found) == expected
 
@@ -51,7 +51,9 @@ def test_values_show_what_each_of_them_holds_and_nothing_across_two(values: list
     needles = build_needles(sorted(patterns))
     laid_out = list_values("values", values)
     owned = [
-        hit for hit in needles.find(laid_out.data) if laid_out.owns(*hit[1:]) and needles.forms[hit[0]] == "raw bytes"
+        hit
+        for hit in needles.find(laid_out.data)
+        if laid_out.owns(*hit[1:]) and needles.describe(hit[0])[1] == "raw bytes"
     ]
     assert len(owned) == sum(len(list_positions(pattern, value)) for pattern in patterns for value in values)
 
@@ -116,3 +118,12 @@ def test_bytes_without_any_form_are_clean(identifier: str | bytes, content: byte
 def test_oracle_itself_is_right():
     assert list_positions(b"aa", b"aaa") == [0, 1]
     assert [*pairwise(list_values("v", [b"ab", b"", b"c"]).bounds)] == [(0, 2), (2, 2), (2, 3)]
+
+
+@given(st.lists(st.binary(min_size=16, max_size=16), min_size=1, max_size=5, unique=True))
+def test_pseudonyms_spelled_all_at_once_have_the_forms_of_each(pseudonyms: list[bytes]):
+    needles = build_needles(pseudonyms)
+    for position, pseudonym in enumerate(pseudonyms, start=1):
+        for _, pattern in list_forms(pseudonym):
+            whole = [hit for hit, *span in needles.find(b"..." + pattern) if span == [3, 3 + len(pattern)]]
+            assert [owner for owner, _ in map(needles.describe, whole) if owner <= position]

@@ -32,6 +32,7 @@ def test_every_setting_has_its_variable():
     given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1"}
     given |= {"TOKUMEI_DEADLINE_DAYS": "14", "TOKUMEI_DEADLINE_WARNING_DAYS": "3"}
     given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1", "TOKUMEI_LONGEST_COPY_DAYS": "90"}
+    given |= {"TOKUMEI_CANARY_SUBJECTS": "3"}
     given |= {name: f"/a/{name}" for name in setting_names() if name not in given}
     settings = load_settings(given)
     assert [str(getattr(settings, name.removeprefix("TOKUMEI_").lower())) for name in given] == list(given.values())

@@ -25,6 +25,8 @@ from pipelines.proof.certificate import (
     verify,
     verify_all,
 )
+from pipelines.proof.report import summarise_scan, write_report
+from pipelines.proof.scan import ScanReport
 from pipelines.proof.signature import read_signing_key, sign
 from pipelines.proof.statement import write_statement
 
@@ -47,6 +49,7 @@ CERTIFICATE = Certificate(
     scan=ScanSummary(identifier_count=5, file_count=900, byte_count=12_345_678, residual_count=0),
 )
 EXPIRES = DatasetOutcome("backups", "expires", file_count=1, expires_on=date(2026, 12, 22), reason="restore copies")
+UNREACHABLE = DatasetOutcome("backups", "unreachable", reason="the copy cannot be mounted")
 IDENTIFYING = ("user", "device", "email", "phone", "address", "identifier_value", "pseudonym", "subject")
 
 
@@ -189,6 +192,46 @@ def test_certificate_with_a_pending_expiry_is_not_final(tmp_path: Path, signing_
     assert json.loads(decode_part(path.read_text().split(".")[1]))["final"] is False
 
 
+def test_certificate_with_an_unreachable_dataset_is_never_final(tmp_path: Path, signing_key: bytes):
+    path = issue(replace(CERTIFICATE, datasets=(*CERTIFICATE.datasets, UNREACHABLE)), signing_key, tmp_path)
+    assert not verify_all(tmp_path)[0].certificate.final
+    payload = decode_part(path.read_text().split(".")[1]).replace(b'"final":false', b'"final":true')
+    path.write_bytes(sign(payload, read_signing_key(signing_key)))
+    with pytest.raises(CertificateInvalidError, match="says final when it is not"):
+        verify_all(tmp_path)
+
+
+def test_certificate_from_before_versions_and_reports_were_stated_still_verifies(tmp_path: Path, signing_key: bytes):
+    path = issue(CERTIFICATE, signing_key, tmp_path)
+    statement = json.loads(decode_part(path.read_text().split(".")[1]))
+    assert not {"version_before", "version_after", "until"} & statement["datasets"][0].keys()
+    assert statement["scan"].keys() == {"identifier_count", "file_count", "byte_count", "residual_count"}
+
+
+def test_scan_report_that_is_missing_or_altered_is_noticed(tmp_path: Path, signing_key: bytes):
+    report = ScanReport(5, 900, 12_345_678, 0, (), (), 0, outlying_count=3, listing_digest="4e")
+    kept = write_report(report, tmp_path)
+    exempt = replace(CERTIFICATE.datasets[1], until=date(2029, 11, 22))
+    datasets = (CERTIFICATE.datasets[0], exempt)
+    issue(replace(CERTIFICATE, datasets=datasets, scan=summarise_scan(report)), signing_key, tmp_path)
+    assert verify_all(tmp_path)[0].certificate.scan.outlying_count == 3
+    content = kept.read_bytes()
+    kept.write_bytes(content.replace(b"900", b"901"))
+    with pytest.raises(CertificateInvalidError, match="scan report that is not what it was"):
+        verify_all(tmp_path)
+    kept.unlink()
+    with pytest.raises(CertificateInvalidError, match="missing"):
+        verify_all(tmp_path)
+
+
+def test_reordered_certificates_are_noticed(tmp_path: Path, chain: list[Path]):
+    first, second = chain[0].read_bytes(), chain[1].read_bytes()
+    chain[0].write_bytes(second)
+    chain[1].write_bytes(first)
+    with pytest.raises(CertificateInvalidError, match="not named after its request"):
+        verify_all(tmp_path)
+
+
 def replace_dataset(**changes: object) -> Certificate:
     return replace(CERTIFICATE, datasets=(replace(CERTIFICATE.datasets[0], **changes),))
 
@@ -206,6 +249,11 @@ def replace_dataset(**changes: object) -> Certificate:
         (replace_dataset(survivors_hash_after="ff"), "rows of others"),
         (replace_dataset(survivors_hash_after=None), "rows of others"),
         (replace_dataset(row_count=-1), "fields"),
+        (replace_dataset(outcome="unreachable"), "needs its reason"),
+        (replace_dataset(until=date(2027, 1, 1)), "only an exemption"),
+        (replace(CERTIFICATE, scan=replace(CERTIFICATE.scan, report_digest="3d")), "needs its last day"),
+        (replace_dataset(version_before=7, version_after=6), "older than what was planned"),
+        (replace_dataset(version_before=7), "older than what was planned"),
         (replace(CERTIFICATE, datasets=()), "at least one dataset"),
         (replace(CERTIFICATE, datasets=CERTIFICATE.datasets * 2), "each once"),
         (replace(CERTIFICATE, approved_by=" "), "approved_by"),

@@ -18,7 +18,7 @@ PSEUDONYM = bytes([0, 1, 255, *range(3, 16)])
 
 def found_forms(identifier: str | bytes, data: bytes) -> set[str]:
     needles = build_needles([identifier])
-    return {needles.forms[pattern] for pattern, _, _ in needles.find(data)}
+    return {needles.describe(pattern)[1] for pattern, _, _ in needles.find(data)}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_text_that_cannot_be_encoded_is_searched_without_an_error_that_quotes_it
 def test_overlapping_identifiers_are_both_found():
     needles = build_needles(["090-1234-5678", "1234-5678-90"])
     found = needles.find(b"090-1234-5678-90")
-    assert {needles.owners[pattern] for pattern, _, _ in found} == {1, 2}
+    assert {needles.describe(pattern)[0] for pattern, _, _ in found} == {1, 2}
 
 
 @pytest.mark.parametrize("identifiers", [[], ["u123456789", ""]])
