@@ -54,7 +54,7 @@ def prove(lake_directory: Path, subjects: pl.DataFrame, replaced: list[str]) -> 
     lake, contract = open_page_views(lake_directory)
     purge = time_work(lambda: purge_table(lake, contract))
     root = lake_directory / TABLE
-    touched = sorted({(root / path).parent for path in replaced})
+    touched = sorted({place for path in replaced if any((place := (root / path).parent).iterdir())})
     identifiers = [value for name in COLUMNS for value in _list_wanted(subjects, name)]
     reports = []
     proof = time_work(lambda: reports.append(scan([*touched, root / "_delta_log"], identifiers)))

@@ -111,7 +111,7 @@ def points(*steps: tuple[str, int]) -> list:
     ]
 
 
-@pytest.mark.parametrize(("step", "count"), points(("hold", 1), ("commit_actions", 1), ("forget_account_facts", 2)))
+@pytest.mark.parametrize(("step", "count"), points(("hold", 1), ("commit_actions", 1), ("forget_account_facts", 1)))
 def test_held_deletion_ends_the_same_after_a_crash_of_its_first_run(
     open_town, approved: Path, expected: Facts, crash_in, tmp_path: Path, *, step: str, count: int
 ):

@@ -18,7 +18,7 @@ from pipelines.journeys.delete import (
 from tests.integration.test_deletion_crashes import WAY, Facts, describe, points
 
 POINTS = [
-    *points("enter_request", range(1, 3), "request entered"),
+    *points("enter_requests", range(1, 2), "requests entered"),
     *points("record_delivery", range(1, 2), "file entered"),
     *points("settle_file", range(1, 2), "file settled"),
     *points("raise_tombstones", range(1, 3), "tombstones raised"),

@@ -41,7 +41,7 @@ def append(lake: Lake, contract: Contract, batch: list[Row], name: str) -> None:
             {
                 **dict.fromkeys(texts, f"{user}-{day}"),
                 "event_date": FIRST_DAY + timedelta(days=day),
-                "subject_bucket": 0,
+                "subject_bucket": name_user(user)[0] % int(LATER.properties["buckets"]),
                 "user_pseudonym": name_user(user),
                 NEW: told,
             }

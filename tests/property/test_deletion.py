@@ -26,6 +26,7 @@ from pipelines.proof.scan import scan
 from pipelines.settings import REPOSITORY
 
 CONTRACT = load_catalogue(REPOSITORY / "data_contracts").get("lake", "identity_links")
+BUCKETS = int(CONTRACT.properties["buckets"])
 FIRST_DAY = date(2026, 11, 20)
 Row = tuple[int, int, int]  # user, device, day
 
@@ -163,7 +164,7 @@ def append(lake: Lake, batch: Iterable[Row], name: str) -> bool:
             {
                 **dict.fromkeys(columns, f"{user}-{device}"),
                 "event_date": FIRST_DAY + timedelta(days=day),
-                "subject_bucket": user % 2,
+                "subject_bucket": name_one("user", user)[0] % BUCKETS,
                 "user_pseudonym": name_one("user", user),
                 "device_pseudonym": name_one("device", device),
             }

@@ -54,8 +54,10 @@ def store(lake: Lake, catalogue: Catalogue):
 
     def append(table: str, users: list[bytes], batch: str, day: date = DAY, **columns: object) -> None:
         contract = catalogue.get("lake", table)
-        given = {"event_date": day, "subject_bucket": 0, **columns}
-        rows = pl.DataFrame({"user_pseudonym": users}).with_columns(
+        lies_by_user = contract.properties["bucketOf"] == "user_pseudonym"
+        buckets = [user[0] % int(contract.properties["buckets"]) if lies_by_user else 0 for user in users]
+        given = {"event_date": day, **columns}
+        rows = pl.DataFrame({"user_pseudonym": users, "subject_bucket": buckets}).with_columns(
             pl.lit(value).alias(name) for name, value in given.items()
         )
         schema = polars_schema(contract)
