@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pipelines.control.ledger import contents, transaction
+from pipelines.control.ledger import contents, rewritings, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,36 @@ def begin_commit(engine: sa.Engine, source: str, extent: Extent) -> None:
     with transaction(engine) as connection:
         if connection.execute(sa.select(contents.c.source).where(same)).first() is None:
             connection.execute(sa.insert(contents).values(row | {"source": source}))
+
+
+def note_rewriting(engine: sa.Engine, source: str, digest: str, rewritten: str, removed_count: int) -> None:
+    """Note that a landed content is about to lose some of its lines, so that the original is known when it comes again.
+
+    digest, rewritten: what it is known by before and after, which of a file that is cut off may be the same.
+    """
+    if digest == rewritten:
+        return
+    same = (rewritings.c.source == source) & (rewritings.c.content_digest == digest)
+    row = {"source": source, "content_digest": digest, "rewritten_digest": rewritten, "removed_count": removed_count}
+    with transaction(engine) as connection:
+        connection.execute(sa.delete(rewritings).where(same))
+        connection.execute(sa.insert(rewritings).values(row))
+
+
+def follow_rewritings(engine: sa.Engine, source: str, digest: str) -> tuple[tuple[str, int], ...]:
+    """What a content was rewritten to, one time after the other, and how many lines it had lost by then."""
+    followed: list[tuple[str, int]] = []
+    removed_count = 0
+    columns = rewritings.c
+    with transaction(engine) as connection:
+        while found := connection.execute(
+            sa.select(columns.rewritten_digest, columns.removed_count).where(
+                (columns.source == source) & (columns.content_digest == digest)
+            )
+        ).first():
+            digest, removed_count = found.rewritten_digest, removed_count + found.removed_count
+            followed.append((digest, removed_count))
+    return tuple(followed)
 
 
 @contextmanager

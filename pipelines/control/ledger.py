@@ -83,6 +83,15 @@ contents = sa.Table(
     sa.Column("is_open", sa.Boolean, nullable=False),  # its commit was begun, and not known to have ended
 )
 
+rewritings = sa.Table(  # of files in landing, by deletions
+    "rewritings",
+    metadata,
+    sa.Column("source", sa.String(32), primary_key=True),
+    sa.Column("content_digest", sa.String(64), primary_key=True),
+    sa.Column("rewritten_digest", sa.String(64), nullable=False),
+    sa.Column("removed_count", sa.BigInteger, nullable=False),
+)
+
 touched_dates = sa.Table(
     "touched_dates",
     metadata,

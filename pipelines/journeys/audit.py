@@ -13,7 +13,8 @@ from pipelines.deletion.inventory import find_undeclared
 from pipelines.errors import CertificateInvalidError, UndeclaredDataError
 from pipelines.ingestion.file_names import read_file_names
 from pipelines.journeys.canaries import check_canaries
-from pipelines.journeys.certify import find_ledger, require_clean, scan_stored
+from pipelines.journeys.certify import require_clean, scan_for_subjects, scan_stored
+from pipelines.journeys.departed import list_departed
 from pipelines.journeys.house import House
 from pipelines.proof.certificate import Verified, verify_all
 from pipelines.proof.scan import ScanReport, read_identifiers
@@ -21,6 +22,7 @@ from pipelines.telemetry import record_step
 
 SHOWN_PLACES = 5
 DIGITS = re.compile(r"[0-9A-Fa-f]{16,}")  # long enough for a pseudonym
+NOTHING = ScanReport(0, 0, 0, 0, (), (), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,10 @@ def audit(house: House) -> Audit:
         planted = check_canaries(house)
         if planted is not None:
             require_clean(planted.report)
-        departed = scan_for_departed(house)
-        require_clean(departed)
-        reports = [canaries, departed, *([planted.report] if planted else [])]
+        departed = read_departed(house.ledger)
+        residue = scan_for_departed(house, departed)
+        require_clean(residue)
+        reports = [canaries, residue, *([planted.report] if planted else [])]
         files, bytes_read = max((report.file_count, report.byte_count) for report in reports)
         step.count(certificates=len(certificates), files=files, bytes=bytes_read)
     return Audit(
@@ -59,7 +62,7 @@ def audit(house: House) -> Audit:
         canary_count=canaries.identifier_count,
         departed_canary_count=planted.expected_count if planted else 0,
         absent_canary_count=planted.absent_count if planted else 0,
-        tombstone_count=departed.identifier_count,
+        tombstone_count=len(departed),
         file_count=files,
         byte_count=bytes_read,
     )
@@ -104,13 +107,18 @@ def scan_for_canaries(house: House) -> ScanReport:
     return _scan_for(house, read_identifiers(Path(listed)), (house.settings.landing, Path(listed)))
 
 
-def scan_for_departed(house: House) -> ScanReport:
-    """Look for the pseudonyms of everybody whose deletion is completed outside the ledger, which keeps tombstones."""
-    return _scan_for(house, read_departed(house.ledger), find_ledger(house))
+def scan_for_departed(house: House, departed: Sequence[bytes]) -> ScanReport:
+    """Look everywhere for members whose deletion is completed, under all that is kept of them; each file whole.
+
+    departed: their membership pseudonyms, which the ledger alone may hold, as tombstones.
+    """
+    if not departed:
+        return NOTHING
+    return scan_for_subjects(house, list_departed(house, departed), trusts_buckets=False)
 
 
 def _scan_for(house: House, identifiers: Sequence[str | bytes], excluded: Sequence[Path]) -> ScanReport:
     """Looking for nobody finds nobody, and reads nothing."""
     if not identifiers:
-        return ScanReport(0, 0, 0, 0, (), (), 0)
+        return NOTHING
     return scan_stored(house, identifiers, excluded=excluded)

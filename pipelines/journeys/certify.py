@@ -78,18 +78,21 @@ def _prove_absence(
     return report, waiting_files
 
 
-def scan_for_subjects(house: House, subjects: Sequence[Subject], *, left_out: Sequence[str] = ()) -> ScanReport:
+def scan_for_subjects(
+    house: House, subjects: Sequence[Subject], *, left_out: Sequence[str] = (), trusts_buckets: bool = True
+) -> ScanReport:
     """Look for every pseudonym in every stored byte; only the ledger may hold membership pseudonyms, as tombstones.
 
-    left_out: lake tables whose directories are not looked into, and no others.
+    left_out: lake tables whose directories are not looked into, and no others. trusts_buckets: False to search also
+    the partitions of others whole.
     """
     events = [value for subject in subjects for purpose in EVENT_PURPOSES for value in subject.pseudonyms(purpose)]
     memberships = [value for subject in subjects for value in subject.pseudonyms("membership")]
     ledger = find_ledger(house)
     held = [_lake_directory(house) / table for table in left_out]
-    buckets = find_buckets(house, _lake_directory(house), subjects)
+    buckets = find_buckets(house, _lake_directory(house), subjects) if trusts_buckets else NO_BUCKETS
     report = scan_stored(house, [*events, *memberships], excluded=[*ledger, *held], buckets=buckets)
-    return join_reports(report, scan(ledger[:1], events)) if ledger else report
+    return join_reports(report, scan(ledger[:1], events)) if ledger and events else report
 
 
 def scan_stored(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pipelines.control.contents import Extent, begin_commit, list_extents, take_turn
+from pipelines.control.contents import Extent, begin_commit, follow_rewritings, list_extents, take_turn
 from pipelines.control.deliveries import (
     Delivery,
     LineCounts,
@@ -151,13 +151,22 @@ def _enter(house: House, file: SourceFile, content: Content) -> Delivery:
     unfinished = _find_unfinished(known, file)
     if unfinished is not None:
         return unfinished
-    earlier = next((each.counts.read for each in known if each.state == "committed"), None)
+    earlier = _count_earlier(house, file.source, content.digest)
     if earlier is None:
         return _take_in(house, file, content)
     _require_unchanged(file, content)
     duplicate = _describe(house, file, content.digest, "duplicate", LineCounts(read=earlier, duplicate=earlier))
     record_delivery(house.ledger, duplicate)
     return duplicate
+
+
+def _count_earlier(house: House, source: str, digest: str) -> int | None:
+    """How many lines a content had that was committed before, itself or what deletions had left of it in landing."""
+    for each, removed_count in ((digest, 0), *follow_rewritings(house.ledger, source, digest)):
+        for delivery in find_deliveries(house.ledger, source, each):
+            if delivery.state == "committed":
+                return delivery.counts.read + removed_count
+    return None
 
 
 def _find_unfinished(known: Iterable[Delivery], file: SourceFile) -> Delivery | None:

@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from pipelines.control.contents import begin_commit, list_extents, take_turn
+from pipelines.control.contents import begin_commit, list_extents, note_rewriting, take_turn
 from pipelines.control.deliveries import Delivery, find_held, record_delivery
 from pipelines.control.subjects import read_suppression
 from pipelines.deletion.request import Subject
@@ -93,7 +93,7 @@ def _clear_file(house: House, file: SourceFile, held: Delivery, sought: Sought) 
 
 
 def _rewrite_file(house: House, file: SourceFile, content: Content, cuts: Sequence[Cut]) -> bool:
-    """False when the file changed meanwhile. What it begins with is known to the ledger before it does."""
+    """False when the file changed meanwhile. What it begins with, and was, is known to the ledger before it does."""
     new, expected = write_beside(file.path, partial(write_without, file.path, cuts))
     if digest_copy(new) != expected:
         raise DeletionIncompleteError(
@@ -102,6 +102,8 @@ def _rewrite_file(house: House, file: SourceFile, content: Content, cuts: Sequen
         )
     for extent in move_extents(content.beginnings, cuts, new):
         begin_commit(house.ledger, file.source, extent)
+    rewritten = digest_content(replace(file, path=new)).digest
+    note_rewriting(house.ledger, file.source, content.digest, rewritten, len(cuts))
     with take_turn(house.ledger, file.source):
         return replace_unchanged(file.path, content.mark, new)
 

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import polars as pl
 
-from pipelines.contracts.derive import deletion_targets
 from pipelines.contracts.model import Contract
 from pipelines.control.copies import accept_gaps
-from pipelines.control.kept_subjects import KeptSubject, list_kept
 from pipelines.control.requests import enter_request
-from pipelines.control.subjects import AccountFacts, Suppression, read_suppression
-from pipelines.deletion.known_devices import LINK_COLUMNS, leave_out_shared
+from pipelines.control.subjects import read_suppression
+from pipelines.deletion.known_devices import leave_out_shared
 from pipelines.deletion.plan import subjects_of_table
-from pipelines.deletion.request import Subject, extend_subject, repeat_request, unite_pseudonyms, unseal_subject
+from pipelines.deletion.request import Subject, repeat_request
 from pipelines.journeys.copies import find_gaps, forget_overdue_subjects
+from pipelines.journeys.departed import (
+    find_bounds,
+    list_handovers,
+    list_people,
+    list_tables,
+    read_links,
+    select_devices,
+)
 from pipelines.journeys.house import House
-from pipelines.lake.layout import read_file, read_files
+from pipelines.lake.layout import read_file
 from pipelines.lake.rewrite import Subjects, TouchedFile, locate_subjects
 from pipelines.telemetry import record_step
-
-DECIDED = AccountFacts(0, 0, None)  # what had to be waited for was, before the first deletion
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def reapply_deletions(house: House) -> Reapplied:
     """
     with record_step("reapply_deletions", "lake") as step:
         forget_overdue_subjects(house)
-        gaps, kept = find_gaps(house), _list_people(house)
+        gaps, kept = find_gaps(house), list_people(house)
         found = _find_stored(house, {request_id: subject for request_id, (_, subject) in kept.items()})
         requests = [
             repeat_request(kept[request_id][0], subject, house.keyring, house.now())
@@ -57,35 +61,15 @@ def reapply_deletions(house: House) -> Reapplied:
     return Reapplied(len(kept), tuple(request.request_id for request in requests), tables)
 
 
-def _list_people(house: House) -> dict[str, tuple[KeptSubject, Subject]]:
-    """Everything kept of each person, by their newest request: who asked twice is looked for once."""
-    people: dict[tuple[bytes, ...], tuple[KeptSubject, Subject]] = {}
-    for kept in list_kept(house.ledger):
-        subject = replace(unseal_subject(kept, house.keyring), facts=DECIDED)
-        person = tuple(sorted(subject.users["membership"]))
-        if person in people:
-            earlier = people[person][1]
-            devices = unite_pseudonyms(subject.devices, earlier.devices)
-            subject = replace(extend_subject(subject, earlier), devices=devices)
-        people[person] = (kept, subject)
-    return {kept.request_id: (kept, subject) for kept, subject in people.values()}
-
-
 def _find_stored(house: House, subjects: Mapping[str, Subject]) -> dict[str, Subject]:
     """Those of whom anything is stored that is as old as their deletion, with the devices that are still theirs alone.
 
     A member who returned is stored rightly from then on, and a device by its next owner.
     """
-    suppression = read_suppression(house.ledger)
-    links = read_files(house.lake, house.catalogue.get("lake", "identity_links"), LINK_COLUMNS)
-    unshared = leave_out_shared({name: each.devices for name, each in subjects.items()}, subjects, links)
+    unshared = leave_out_shared({name: each.devices for name, each in subjects.items()}, subjects, read_links(house))
     members = {name: replace(each, devices={}) for name, each in subjects.items()}
-    devices = {
-        name: Subject(users=dict.fromkeys(each.users, ()), devices=unshared.get(name, {}))
-        for name, each in subjects.items()
-    }
-    with_rows = _search(house, members, _list_returns(suppression, subjects))
-    with_devices = _search(house, devices, _list_handovers(suppression, subjects))
+    with_rows = _search(house, members, _list_returns(house, subjects))
+    with_devices = _search(house, select_devices(subjects, unshared), list_handovers(house, subjects))
     return {
         name: replace(subject, devices=unshared.get(name, {}) if name in with_devices else {})
         for name, subject in subjects.items()
@@ -96,19 +80,13 @@ def _find_stored(house: House, subjects: Mapping[str, Subject]) -> dict[str, Sub
 def _search(house: House, subjects: Mapping[str, Subject], bounds: Mapping[str, datetime]) -> frozenset[str]:
     """The requests whose subjects have rows in any table, where bounded up to that moment only."""
     found: set[str] = set()
-    for contract in _list_tables(house):
+    for contract in list_tables(house):
         wanted = subjects_of_table(house.catalogue, contract.name, subjects)
         for touched in locate_subjects(house.lake, contract, wanted):
             for name in touched.hits.keys() - found:
                 if name not in bounds or _holds_older(house, contract, touched, wanted[name], bounds[name]):
                     found.add(name)
     return frozenset(found)
-
-
-def _list_tables(house: House) -> Iterator[Contract]:
-    for target in deletion_targets(house.catalogue):
-        if (target.layer, target.strategy) == ("lake", "delete"):
-            yield house.catalogue.get("lake", target.table)
 
 
 def _holds_older(house: House, contract: Contract, touched: TouchedFile, wanted: Subjects, bound: datetime) -> bool:
@@ -122,18 +100,6 @@ def _holds_older(house: House, contract: Contract, touched: TouchedFile, wanted:
     return bool(rows.filter(is_theirs.fill_null(value=False) & (pl.col("event_at") <= bound)).height)
 
 
-def _list_returns(suppression: Suppression, subjects: Mapping[str, Subject]) -> dict[str, datetime]:
-    until = dict(suppression.returned.iter_rows())
-    return _bound(subjects, {name: each.users.get("membership", ()) for name, each in subjects.items()}, until)
-
-
-def _list_handovers(suppression: Suppression, subjects: Mapping[str, Subject]) -> dict[str, datetime]:
-    until = dict(suppression.devices.iter_rows())
-    return _bound(subjects, {name: each.devices.get("membership", ()) for name, each in subjects.items()}, until)
-
-
-def _bound(
-    subjects: Mapping[str, Subject], pseudonyms: Mapping[str, tuple[bytes, ...]], until: Mapping[bytes, datetime]
-) -> dict[str, datetime]:
-    known = {name: [until[value] for value in pseudonyms[name] if value in until] for name in subjects}
-    return {name: max(moments) for name, moments in known.items() if moments}
+def _list_returns(house: House, subjects: Mapping[str, Subject]) -> dict[str, datetime]:
+    until = dict(read_suppression(house.ledger).returned.iter_rows())
+    return find_bounds({name: each.users.get("membership", ()) for name, each in subjects.items()}, until)

@@ -30,7 +30,7 @@ def distinct(directories: Sequence[Path]) -> list[Path]:
 def list_entries(root: Path, excluded: Sequence[Path]) -> Iterator[Entry]:
     """Every entry below a directory, and the directory itself, in a stable order, excluded subtrees left out.
 
-    Only the given path may be a link; below it no link is followed.
+    Only the given path may be a link; below it no link is followed, for what it leads to is listed where it lies.
     """
     left_out = {path.resolve() for path in excluded}
     base = root.resolve()
@@ -63,6 +63,12 @@ def classify(path: Path) -> Kind:
         return KINDS.get(stat.S_IFMT(path.lstat().st_mode), "other")
     except OSError:
         return "file"  # opening it then tells whether it has vanished or is unreachable
+
+
+def leads_out(link: Path, places: Sequence[Path]) -> bool:
+    """Whether a link ends in none of these resolved places; one that is circular ends where it is."""
+    end = Path(os.path.realpath(link))
+    return not any(end.is_relative_to(place) for place in places)
 
 
 def describe(error: OSError) -> str:

@@ -17,7 +17,7 @@ from typing import Self
 
 from pipelines.errors import ConfigurationError
 from pipelines.proof.decoding import RAW, walk_file, walk_keys
-from pipelines.proof.directories import Entry, describe, distinct, list_entries
+from pipelines.proof.directories import Entry, describe, distinct, leads_out, list_entries
 from pipelines.proof.needles import Needles, build_needles
 from pipelines.proof.partitions import Buckets, is_outlying
 from pipelines.proof.pieces import Failure, Piece, Values, Window, list_values
@@ -98,10 +98,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What is looked for, and which partitions of which tables can hold it."""
+    """What is looked for, which partitions of which tables can hold it, and where links may lead."""
 
     needles: Needles
     buckets: Buckets
+    places: tuple[Path, ...]
 
 
 def scan(
@@ -115,13 +116,14 @@ def scan(
     """Search every file, name and link target under the directories for every identifier in every known form.
 
     buckets: of tables whose directories `subject_bucket=N` tell which subjects they hold, the N of those looked for; in
-    all others only the columns that hold pseudonyms are searched. Memory is flat in the size of the files. Raises
-    ConfigurationError for no directories or no identifiers, and for a directory without any file: that nothing is found
-    where nothing is proves nothing.
+    all others only the columns that hold pseudonyms are searched. No link is followed: one that leads out of the
+    directories is unreachable. Memory is flat in the size of the files. Raises ConfigurationError for no directories or
+    no identifiers, and for a directory without any file: that nothing is found where nothing is proves nothing.
     """
     if not directories:
         raise ConfigurationError("no directory to scan", hint="name at least one directory")
-    search = Search(build_needles(identifiers), buckets)
+    places = tuple(path.resolve() for path in (*directories, *excluded))  # what is left out is so on purpose
+    search = Search(build_needles(identifiers), buckets, places)
     tally = Tally()
     with ThreadPoolExecutor(threads) as pool:
         for directory in distinct(directories):
@@ -174,6 +176,8 @@ def scan_entry(entry: Entry, search: Search) -> Tally:
     if entry.kind == "unreachable":
         tally.unreachable.append(f"{shown}: {entry.reason}")
         return tally
+    if entry.kind == "link" and leads_out(entry.path, search.places):
+        tally.unreachable.append(f"{shown}: a link that leads out of what is scanned")
     is_others = entry.kind == "file" and is_outlying(entry.path, search.buckets)
     try:
         for piece in list_pieces(entry, needles, is_others=is_others):

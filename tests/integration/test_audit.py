@@ -121,6 +121,8 @@ def test_device_of_who_left_in_the_next_ones_hands_is_no_residue(town):
     town.finish(town.approve())
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
     town.land("access", "next.jsonl", [town.visit(town.neighbour, town.phone(town.leaver), tomorrow, 1)])
+    unsigned = [town.visit(None, town.phone(user), tomorrow, 2) for user in (town.leaver, town.follower)]
+    town.land("access", "unsigned.jsonl", unsigned)
     town.take_in()
     assert audit(town.house).tombstone_count == 2
 

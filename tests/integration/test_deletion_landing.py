@@ -9,12 +9,13 @@ import pytest
 
 from pipelines.control.deliveries import find_held
 from pipelines.control.requests import list_requests
+from pipelines.control.subjects import AccountFacts
 from pipelines.errors import DeletionIncompleteError
 from pipelines.ingestion.content import digest_content
 from pipelines.ingestion.readers import Decompressed
 from pipelines.journeys import certify, landed_lines
 from pipelines.journeys.certify import certify_deletions
-from pipelines.journeys.delete import accept_landed, find_open_plans, run_plan
+from pipelines.journeys.delete import accept_landed, find_open_plans, request_deletion, run_plan
 from pipelines.journeys.ingest import accept_rejects_of, find_files, ingest
 from pipelines.proof.scan import scan
 
@@ -199,6 +200,41 @@ def test_lines_taken_in_before_a_file_grew_are_not_doubled_after_its_beginning_w
     [delivery] = ingest(town.house, accept_rejects_of(find_files(town.house)))
     assert (delivery.counts.duplicate, delivery.counts.accepted, delivery.counts.rejected) == (2, 1, 5)
     assert town.rows("page_views").height == views - gone + 1
+
+
+@pytest.mark.parametrize("suffix", PACKINGS)
+def test_original_that_comes_again_after_the_rewritten_file_was_taken_in_is_a_duplicate_as_a_whole(town, suffix):
+    original = b"".join(list_lines(town))
+    accept_landed(town.house)
+    digest = town.approve()
+    path = land_held(town, "held.jsonl", original)
+    town.finish(digest)
+    request_deletion(town.house, town.neighbour, request_key="a second rewriting", facts=AccountFacts(0, 0, None))
+    assert town.finish(town.approve())
+    assert path.read_bytes() == TORN * 4
+    rewritten = accept_rejects_of(find_files(town.house))
+    again = path.with_name(f"again.jsonl{suffix}")
+    again.write_bytes(PACKINGS[suffix][0](original))
+    [delivery] = ingest(town.house, find_files(town.house, ("access",))[:1])
+    assert delivery.state == "held", "nothing of it is stored yet"
+    [delivery] = ingest(town.house, rewritten)
+    assert (delivery.state, delivery.counts.read, delivery.counts.rejected) == ("committed", 4, 4)
+    rows = {table: town.rows(table).height for table in ("page_views", "rejected_lines")}
+    [delivery] = ingest(town.house, accept_rejects_of(find_files(town.house)))
+    assert (delivery.state, delivery.counts.read, delivery.counts.duplicate) == ("duplicate", 9, 9)
+    assert {table: town.rows(table).height for table in rows} == rows
+    assert not again.exists()
+
+
+def test_original_that_comes_again_is_taken_in_when_nothing_of_the_rewritten_file_was(town):
+    original = b"".join(list_lines(town))
+    accept_landed(town.house)
+    digest = town.approve()
+    path = land_held(town, "held.jsonl", original)
+    town.finish(digest)
+    path.write_bytes(original)
+    [delivery] = ingest(town.house, accept_rejects_of(find_files(town.house)))
+    assert (delivery.state, delivery.counts.accepted, delivery.counts.suppressed) == ("committed", 3, 2)
 
 
 def test_rewritten_file_belongs_to_its_owner_alone_while_it_is_made(town, monkeypatch):

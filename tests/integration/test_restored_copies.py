@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from pipelines.control.kept_subjects import list_kept
 from pipelines.control.requests import list_requests
 from pipelines.control.subjects import read_departed
-from pipelines.errors import RestoredCopyError
+from pipelines.errors import DeletionIncompleteError, RestoredCopyError
+from pipelines.journeys import certify
 from pipelines.journeys.audit import audit
 from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.copies import find_gaps, require_in_step
@@ -19,10 +21,16 @@ from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.reapply import reapply_deletions
 from pipelines.journeys.replay import replay_rejected
 from pipelines.journeys.retain import retain
+from pipelines.lake.append import commit_parts, write_parts
 from pipelines.lake.rewrite import multiset_hash
 from pipelines.proof.scan import scan
 
 HOLDING_MEMBERS = {"page_views", "security_events", "device_events", "survey_responses", "identity_links"}
+
+
+@pytest.fixture(autouse=True)
+def without_pause(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(certify, "RESCAN_SECONDS", 0.0)
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,23 @@ def test_one_restored_table_is_noticed_and_named(town, before):
     assert len(reapply_deletions(town.house).request_ids) == 2
     town.finish(town.approve())
     assert scan([town.home], before.gone, excluded=[town.home / "keys"]).clean, "their own devices' rows too"
+
+
+@pytest.mark.parametrize("table", sorted(HOLDING_MEMBERS))
+def test_audit_finds_who_left_in_whichever_table_brought_them_back(town, before, table):
+    restore_lake(town, before, table)
+    with pytest.raises(DeletionIncompleteError, match=rf"occurrences .* first \S*/lake/{table}/"):
+        audit(town.house)
+
+
+def test_audit_finds_rows_of_devices_on_which_nobody_was_signed_in(town, before):
+    contract = town.house.catalogue.get("lake", "page_views")
+    stored = pl.read_delta(str(before.lake / "page_views"))
+    theirs = stored.filter(pl.col("user_pseudonym").is_null() & pl.col("device_pseudonym").is_in(before.gone))
+    assert theirs.height == 1
+    commit_parts(town.house.lake, contract, write_parts(town.house.lake, contract, theirs), "copied by hand")
+    with pytest.raises(DeletionIncompleteError, match="lake/page_views/"):
+        audit(town.house)
 
 
 def test_restoring_the_same_copy_twice_is_noticed_twice(town, before):

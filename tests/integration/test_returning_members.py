@@ -107,6 +107,9 @@ def test_who_returned_is_no_residue_and_who_did_not_still_is(town):
     back = consent_now(town)
     land_return(town, back)
     take_visits(town, "new.jsonl", town.leaver, back + timedelta(hours=1))
+    later = {"time": (back + timedelta(hours=2)).isoformat(timespec="microseconds")}
+    town.land("access", "phone.jsonl", [town.visit(town.leaver, town.phone(town.leaver), town.days[0], 1, **later)])
+    town.take_in()
     assert len(read_departed(town.house.ledger)) == 1
     assert audit(town.house).tombstone_count == 1
 

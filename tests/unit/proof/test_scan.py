@@ -62,6 +62,31 @@ def test_link_is_not_followed_but_its_target_is_searched(tmp_path: Path):
     assert [(finding.place, report.file_count) for finding in report.findings] == [("link target", 0)]
 
 
+def test_link_to_a_directory_or_file_outside_is_unreachable_and_never_clean(tmp_path: Path):
+    scanned, outside = tmp_path / "scanned", tmp_path / "outside"
+    for directory in (scanned, outside):
+        directory.mkdir()
+        (directory / "file").write_bytes(USER.encode() if directory == outside else b"quiet")
+    for name, target in {"a": outside, "b": outside / "file", "c": Path("../outside"), "d": outside / "gone"}.items():
+        (scanned / name).symlink_to(target)
+    report = scan([scanned], [USER])
+    assert report.unreachable == tuple(f"{scanned}/{name}: a link that leads out of what is scanned" for name in "abcd")
+    assert not report.findings
+    assert not report.clean
+    assert scan([scanned, outside], [USER]).unreachable == ()
+
+
+def test_link_that_stays_inside_is_covered_as_those_of_airflow_to_its_latest_logs(tmp_path: Path):
+    logs = tmp_path / "home" / "airflow" / "logs" / "dag_processor"
+    (logs / "2026-11-22").mkdir(parents=True)
+    (logs / "2026-11-22" / "ingest_logs.py.log").write_bytes(b"quiet")
+    (logs / "latest").symlink_to("2026-11-22")
+    (tmp_path / "again").symlink_to(tmp_path / "home")
+    (tmp_path / "home" / "keys").symlink_to(tmp_path / "vault")
+    report = scan([tmp_path / "again"], [USER], excluded=[tmp_path / "vault"])
+    assert (report.clean, report.file_count) == (True, 1)
+
+
 def test_loop_of_links_ends(tmp_path: Path):
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "self").symlink_to(tmp_path / "self")
