@@ -5,7 +5,7 @@ Every expression here works on distinct values, and one that holds a key cannot 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import polars as pl
@@ -16,7 +16,18 @@ from anonymization.errors import AnonymizationError
 from anonymization.keyring import Key
 from anonymization.spelling import ADDRESS, DEVICE, NETWORK, USER, VISITOR, canonicalise
 
-__all__ = ["ADDRESS", "DEVICE", "NETWORK", "USER", "VISITOR", "canonicalise", "pseudonym_of", "pseudonymise", "sketch"]
+__all__ = [
+    "ADDRESS",
+    "DEVICE",
+    "NETWORK",
+    "USER",
+    "VISITOR",
+    "canonicalise",
+    "pseudonym_of",
+    "pseudonymise",
+    "pseudonyms_of",
+    "sketch",
+]
 
 PSEUDONYM_BYTES = 16
 DOMAIN_END = "\x1f"
@@ -32,10 +43,16 @@ def pseudonymise(values: pl.Expr, domain: str, key: Key) -> pl.Expr:
 
 def pseudonym_of(value: str, domain: str, key: Key) -> bytes:
     """The pseudonym that `pseudonymise` gives one value; AnonymizationError when it is no identifier of the domain."""
-    pseudonym = apply_to_one(value, lambda values: pseudonymise(values, domain, key))
-    if not isinstance(pseudonym, bytes):
+    return pseudonyms_of([value], domain, key)[0]
+
+
+def pseudonyms_of(values: Sequence[str], domain: str, key: Key) -> list[bytes]:
+    """The pseudonyms of many values, in their order; AnonymizationError when any is no identifier of the domain."""
+    pseudonyms = apply_to_each(values, lambda each: pseudonymise(each, domain, key))
+    found = [pseudonym for pseudonym in pseudonyms if isinstance(pseudonym, bytes)]
+    if len(found) < len(values):
         raise AnonymizationError(f"the given value is no identifier of the domain {domain}")
-    return pseudonym
+    return found
 
 
 def sketch(values: pl.Expr, buckets: int, key: Key) -> pl.Expr:
@@ -50,10 +67,15 @@ def apply_to_distinct(values: pl.Expr, function: Callable[[pl.Series], pl.Series
 
 def apply_to_one(value: str, express: Callable[[pl.Expr], pl.Expr]) -> object:
     """What an expression makes of one text; None for one that no column of text can hold."""
-    if not _is_encodable(value):
-        return None
+    return apply_to_each([value], express)[0]
+
+
+def apply_to_each(values: Sequence[str], express: Callable[[pl.Expr], pl.Expr]) -> list[object]:
+    """What an expression makes of each text; None for those that no column of text can hold."""
+    texts = [value if _is_encodable(value) else None for value in values]
     # In a frame, since the error of a literal would quote it.
-    return pl.DataFrame({"value": [value]}).select(express(pl.col("value"))).item()
+    frame = pl.DataFrame({"value": texts}, schema={"value": pl.String})
+    return frame.select(express(pl.col("value"))).to_series().to_list()
 
 
 def _apply(values: pl.Series, function: Callable[[pl.Series], pl.Series], dtype: pl.DataType) -> pl.Series:
@@ -83,4 +105,4 @@ def _mac(
 
 def _is_encodable(value: str) -> bool:
     """False for lone surrogates, which stand for bytes that are no UTF-8; the codec's error would hold the value."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)

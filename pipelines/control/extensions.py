@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from pipelines.control.ledger import deletion_requests, transaction
 from pipelines.control.requests import FOLLOWING, DeletionRequest
-from pipelines.control.subjects import CLOSED
+from pipelines.control.tombstone_rows import CLOSED
 
 OPEN = tuple(state for state in FOLLOWING if state not in CLOSED)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from pipelines.control.ledger import deletion_requests, kept_subjects, transaction
+from pipelines.control.ledger import Instant, deletion_requests, kept_subjects, transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +21,14 @@ class KeptSubject:
     completed_at: datetime
 
 
-def keep_subject(connection: sa.Connection, request_id: str, completed_at: datetime) -> None:
-    """Keep the subject of a request that is just being completed, in the same transaction."""
-    columns = deletion_requests.c
-    found = connection.execute(
-        sa.select(columns.sealed_subject, columns.sealed_extension).where(columns.request_id == request_id)
-    ).first()
-    is_kept = sa.select(kept_subjects.c.request_id).where(kept_subjects.c.request_id == request_id)
-    if found is None or found.sealed_subject is None or connection.execute(is_kept).first():
-        return
-    row = {"request_id": request_id, "completed_at": completed_at, **found._mapping}  # noqa: SLF001 - public
-    connection.execute(sa.insert(kept_subjects).values(row))
+def keep_subjects(connection: sa.Connection, request_ids: Sequence[str], completed_at: datetime) -> None:
+    """Keep the subjects of requests that are just being completed, in the same transaction."""
+    columns, moment = deletion_requests.c, sa.literal(completed_at, Instant())
+    is_kept = columns.request_id.in_(sa.select(kept_subjects.c.request_id))
+    to_keep = columns.request_id.in_(request_ids) & columns.sealed_subject.is_not(None) & ~is_kept
+    found = sa.select(columns.request_id, columns.sealed_subject, columns.sealed_extension, moment).where(to_keep)
+    names = ["request_id", "sealed_subject", "sealed_extension", "completed_at"]
+    connection.execute(sa.insert(kept_subjects).from_select(names, found))
 
 
 def list_kept(engine: sa.Engine) -> tuple[KeptSubject, ...]:

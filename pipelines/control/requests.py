@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from pipelines.control.kept_subjects import keep_subject
+from pipelines.control.batches import split_batches
+from pipelines.control.kept_subjects import keep_subjects
 from pipelines.control.ledger import deletion_requests, plans, request_moves, transaction
 from pipelines.control.subjects import Heir, withdraw_tombstones
 from pipelines.errors import ConfigurationError, DeletionError, StorageBusyError
@@ -99,20 +100,25 @@ def enter_request(engine: sa.Engine, request: DeletionRequest) -> bool:
     return enter_requests(engine, [request]) == 1
 
 
-def enter_requests(engine: sa.Engine, requests: Iterable[DeletionRequest]) -> int:
+def enter_requests(engine: sa.Engine, requests: Sequence[DeletionRequest]) -> int:
     """Enter many as received, all or none; returns how many were new by their keys."""
     with transaction(engine) as connection:
-        return sum(_enter(connection, replace(request, state="received")) for request in requests)
+        return sum(_enter(connection, batch) for batch in split_batches(requests))
 
 
-def _enter(connection: sa.Connection, received: DeletionRequest) -> bool:
-    same_key = deletion_requests.c.request_key == received.request_key
-    if connection.execute(sa.select(deletion_requests.c.request_id).where(same_key)).first():
-        return False
-    names = [column.name for column in deletion_requests.columns]
-    connection.execute(sa.insert(deletion_requests).values({name: getattr(received, name) for name in names}))
-    _record_move(connection, received.request_id, Move("received", received.requested_at, received.channel))
-    return True
+def _enter(connection: sa.Connection, requests: Sequence[DeletionRequest]) -> int:
+    """Of several with one key the first is entered."""
+    first = {request.request_key: request for request in reversed(requests)}
+    known = sa.select(deletion_requests.c.request_key).where(deletion_requests.c.request_key.in_(first))
+    entered = set(connection.execute(known).scalars())
+    new = [each for each in requests if each.request_key not in entered and first[each.request_key] is each]
+    if new:
+        names = [column.name for column in deletion_requests.columns]
+        rows = [{name: getattr(request, name) for name in names} | {"state": "received"} for request in new]
+        connection.execute(sa.insert(deletion_requests), rows)
+    moves = [(request, Move("received", request.requested_at, request.channel)) for request in new]
+    _record_moves(connection, moves)
+    return len(new)
 
 
 def list_requests(engine: sa.Engine, states: Sequence[str] = ()) -> tuple[DeletionRequest, ...]:
@@ -150,8 +156,7 @@ def move_requests(engine: sa.Engine, requests: Sequence[DeletionRequest], move: 
     DeletionError when the state may not follow a request's own; StorageBusyError when someone else moved one meanwhile.
     """
     with transaction(engine) as connection:
-        for request in requests:
-            _move(connection, request, move)
+        _move(connection, requests, move)
 
 
 def refuse_request(
@@ -169,19 +174,21 @@ def refuse_request(
     """
     again = replace(move, state="ready", reason="another request of the plan was refused")
     with transaction(engine) as connection:
-        _move(connection, replace(request, sealed_subject=None, plan_digest=None), move)
+        _move(connection, [replace(request, sealed_subject=None, plan_digest=None)], move)
         withdraw_tombstones(connection, request.request_id, heirs)
-        for other in others:
-            _move(connection, replace(other, plan_digest=None), again)
+        _move(connection, [replace(other, plan_digest=None) for other in others], again)
 
 
-def _move(connection: sa.Connection, request: DeletionRequest, move: Move) -> None:
-    _require_following(request, move.state)
-    if move.state == "completed":
-        keep_subject(connection, request.request_id, move.at)
-    _store_move(connection, request, replace(request, state=move.state, reason=move.reason))
-    if (move.state, move.reason) != (request.state, request.reason):
-        _record_move(connection, request.request_id, move)
+def _move(connection: sa.Connection, requests: Sequence[DeletionRequest], move: Move) -> None:
+    for request in requests:
+        _require_following(request, move.state)
+    for batch in split_batches(requests):
+        _require_unmoved(connection, batch)
+        if move.state == "completed":
+            keep_subjects(connection, [request.request_id for request in batch], move.at)
+        _store_move(connection, [replace(request, state=move.state, reason=move.reason) for request in batch])
+    told = [each for each in requests if (move.state, move.reason) != (each.state, each.reason)]
+    _record_moves(connection, [(request, move) for request in told])
 
 
 def _require_following(request: DeletionRequest, state: str) -> None:
@@ -192,24 +199,41 @@ def _require_following(request: DeletionRequest, state: str) -> None:
         )
 
 
-def _store_move(connection: sa.Connection, request: DeletionRequest, moved: DeletionRequest) -> None:
-    """Only from the state that the caller saw, so that of two who move one request at once, one fails."""
+def _require_unmoved(connection: sa.Connection, requests: Sequence[DeletionRequest]) -> None:
+    """Each is in the state that the caller saw, and stays in it, so that of two who move one at once, one fails."""
     columns = deletion_requests.c
-    values = {name: getattr(moved, name) for name in MOVABLE}
-    if moved.sealed_subject is None:
-        values["sealed_extension"] = None
-    statement = (
-        sa.update(deletion_requests)
-        .where((columns.request_id == request.request_id) & (columns.state == request.state))
-        .values(values)
-    )
-    if connection.execute(statement).rowcount != 1:
-        raise StorageBusyError(f"request {request.request_id} was moved by someone else", hint="run the step again")
+    query = sa.select(columns.request_id, columns.state).where(_is_one_of(requests)).with_for_update()
+    states = {row.request_id: row.state for row in connection.execute(query)}
+    for request in requests:
+        if states.get(request.request_id) != request.state:
+            raise StorageBusyError(f"request {request.request_id} was moved by someone else", hint="run the step again")
 
 
-def _record_move(connection: sa.Connection, request_id: str, move: Move) -> None:
-    row = {"request_id": request_id, "state": move.state, "moved_at": move.at, "actor": move.actor}
-    connection.execute(sa.insert(request_moves).values(**row, reason=move.reason))
+def _store_move(connection: sa.Connection, moved: Sequence[DeletionRequest]) -> None:
+    columns = deletion_requests.c
+    rows = [{name: getattr(request, name) for name in MOVABLE} | {"moved_id": request.request_id} for request in moved]
+    connection.execute(sa.update(deletion_requests).where(columns.request_id == sa.bindparam("moved_id")), rows)
+    is_forgotten = _is_one_of(moved) & columns.sealed_subject.is_(None)
+    connection.execute(sa.update(deletion_requests).where(is_forgotten).values(sealed_extension=None))
+
+
+def _is_one_of(requests: Sequence[DeletionRequest]) -> sa.ColumnElement[bool]:
+    return deletion_requests.c.request_id.in_([request.request_id for request in requests])
+
+
+def _record_moves(connection: sa.Connection, moves: Sequence[tuple[DeletionRequest, Move]]) -> None:
+    rows = [
+        {
+            "request_id": request.request_id,
+            "state": move.state,
+            "moved_at": move.at,
+            "actor": move.actor,
+            "reason": move.reason,
+        }
+        for request, move in moves
+    ]
+    if rows:
+        connection.execute(sa.insert(request_moves), rows)
 
 
 def store_plan(engine: sa.Engine, plan: StoredPlan) -> None:

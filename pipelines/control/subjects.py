@@ -6,8 +6,8 @@ stays away, and a new epoch begins. A member who leaves again closes it.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -15,16 +15,15 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from pipelines.control.batches import split_batches
 from pipelines.control.ledger import account_facts, deletion_requests, tombstones, transaction
+from pipelines.control.tombstone_rows import new_mark, recall_stone, remember_stone, select_stones
 
-BATCH = 500
 MOMENT = pl.Datetime("us", "UTC")
 DEVICE_SCHEMA = pl.Schema({"device": pl.Binary(), "until": MOMENT})
 RETURNED_SCHEMA = pl.Schema({"user": pl.Binary(), "until": MOMENT})
 DEPARTED_SCHEMA = pl.Schema({"user": pl.Binary(), "left_at": MOMENT})
-CLOSED = ("completed", "refused")  # the states of a request in which nothing more is deleted for it
 RESTORE = "restore"  # the channel of requests that repeat a completed deletion
-MARKS = 2**40
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +82,8 @@ def store_account_facts(engine: sa.Engine, facts: pl.DataFrame) -> int:
         known = connection.execute(sa.select(account_facts.c.user_pseudonym, account_facts.c.as_of))
         stored = {bytes(pseudonym): as_of for pseudonym, as_of in known}
         rows = [row for row in newest.to_dicts() if stored.get(row["user_pseudonym"], date.min) <= row["as_of"]]
-        for start in range(0, len(rows), BATCH):
-            batch = rows[start : start + BATCH]
-            keys = [row["user_pseudonym"] for row in batch]
-            connection.execute(sa.delete(account_facts).where(account_facts.c.user_pseudonym.in_(keys)))
+        for batch in split_batches(rows):
+            connection.execute(sa.delete(account_facts).where(_is_one_of([row["user_pseudonym"] for row in batch])))
             connection.execute(sa.insert(account_facts), batch)
     return len(rows)
 
@@ -101,10 +98,8 @@ def list_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> dict[b
     """The facts of many members, by the pseudonyms under which they are stored."""
     found: dict[bytes, AccountFacts] = {}
     with transaction(engine) as connection:
-        for start in range(0, len(pseudonyms), BATCH):
-            keys = list(pseudonyms[start : start + BATCH])
-            query = sa.select(account_facts).where(account_facts.c.user_pseudonym.in_(keys))
-            for row in connection.execute(query):
+        for batch in split_batches(pseudonyms):
+            for row in connection.execute(sa.select(account_facts).where(_is_one_of(batch))):
                 facts = AccountFacts(row.open_listings, row.open_trades, row.last_transaction_date, row.as_of)
                 found[bytes(row.user_pseudonym)] = facts
     return found
@@ -122,7 +117,7 @@ def find_members_with_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> f
     with transaction(engine) as connection:
         found = [
             connection.execute(sa.select(account_facts.c.user_pseudonym).where(_is_one_of(batch))).scalars().all()
-            for batch in _split(pseudonyms)
+            for batch in split_batches(pseudonyms)
         ]
     return frozenset(bytes(pseudonym) for batch in found for pseudonym in batch)
 
@@ -136,13 +131,8 @@ def count_members(engine: sa.Engine) -> int:
 def forget_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> None:
     """Delete the facts of these members."""
     with transaction(engine) as connection:
-        for batch in _split(pseudonyms):
+        for batch in split_batches(pseudonyms):
             connection.execute(sa.delete(account_facts).where(_is_one_of(batch)))
-
-
-def _split(pseudonyms: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Batches that fit into one statement."""
-    return (pseudonyms[start : start + BATCH] for start in range(0, len(pseudonyms), BATCH))
 
 
 def _is_one_of(pseudonyms: Sequence[bytes]) -> sa.ColumnElement[bool]:
@@ -156,16 +146,55 @@ def raise_tombstones(engine: sa.Engine, stones: Sequence[Tombstone]) -> None:
     returned leaves again, a device has had another owner. Those that repeat a deletion leave its moment as it was.
     """
     with transaction(engine) as connection:
-        for stone in stones:
-            is_same = (tombstones.c.kind == stone.kind) & (tombstones.c.pseudonym == stone.pseudonym)
-            standing = connection.execute(_select_stones().where(is_same)).first()
-            if standing is None:
-                connection.execute(sa.insert(tombstones).values(asdict(stone) | {"mark": _new_mark()}))
-            elif standing.request_id != stone.request_id and (standing.is_closed or standing.until):
-                repeats = _find_channel(connection, stone.request_id) == RESTORE
-                effective_at = standing.effective_at if repeats else stone.effective_at
-                changed = asdict(stone) | {"effective_at": effective_at, "mark": _new_mark()} | _remember(standing)
-                connection.execute(sa.update(tombstones).where(is_same).values(changed))
+        for each_once in _split_rounds(stones):
+            for batch in split_batches(each_once):
+                _raise_batch(connection, batch)
+
+
+def _split_rounds(stones: Sequence[Tombstone]) -> list[list[Tombstone]]:
+    """Rounds in which no tombstone comes twice, since the second one is measured by what the first one did."""
+    rounds = defaultdict[int, list[Tombstone]](list)
+    seen = Counter[tuple[str, bytes]]()
+    for stone in stones:
+        rounds[seen[stone.kind, stone.pseudonym]].append(stone)
+        seen[stone.kind, stone.pseudonym] += 1
+    return list(rounds.values())
+
+
+def _raise_batch(connection: sa.Connection, stones: Sequence[Tombstone]) -> None:
+    found = _find_standing(connection, stones)
+    paired = [(stone, found.get((stone.kind, stone.pseudonym))) for stone in stones]
+    new = [asdict(stone) | {"mark": new_mark()} for stone, standing in paired if standing is None]
+    if new:
+        connection.execute(sa.insert(tombstones), new)
+    taken = [(stone, standing) for stone, standing in paired if standing and _is_taken_over(standing, stone)]
+    if taken:
+        _take_over(connection, taken)
+
+
+def _find_standing(connection: sa.Connection, stones: Sequence[Tombstone]) -> dict[tuple[str, bytes], Any]:
+    kinds, pseudonyms = {stone.kind for stone in stones}, [stone.pseudonym for stone in stones]
+    is_one = tombstones.c.kind.in_(kinds) & tombstones.c.pseudonym.in_(pseudonyms)
+    return {(row.kind, bytes(row.pseudonym)): row for row in connection.execute(select_stones().where(is_one))}
+
+
+def _is_taken_over(standing: Any, stone: Tombstone) -> bool:  # noqa: ANN401 - a row
+    return standing.request_id != stone.request_id and bool(standing.is_closed or standing.until)
+
+
+def _take_over(connection: sa.Connection, taken: Sequence[tuple[Tombstone, Any]]) -> None:
+    repeating = _find_repeating(connection, {stone.request_id for stone, _ in taken})
+    is_same = (tombstones.c.kind == sa.bindparam("same_kind")) & (
+        tombstones.c.pseudonym == sa.bindparam("same_pseudonym")
+    )
+    changes = [
+        asdict(stone)
+        | {"effective_at": standing.effective_at if stone.request_id in repeating else stone.effective_at}
+        | {"mark": new_mark(), "same_kind": stone.kind, "same_pseudonym": stone.pseudonym}
+        | remember_stone(standing)
+        for stone, standing in taken
+    ]
+    connection.execute(sa.update(tombstones).where(is_same), changes)
 
 
 def withdraw_tombstones(connection: sa.Connection, request_id: str, heirs: Sequence[Heir] = ()) -> None:
@@ -180,8 +209,8 @@ def withdraw_tombstones(connection: sa.Connection, request_id: str, heirs: Seque
         is_same = (tombstones.c.kind == stone.kind) & (tombstones.c.pseudonym == stone.pseudonym)
         heir = needed.get((stone.kind, bytes(stone.pseudonym)))
         if heir or stone.earlier_request_id:
-            changed = {"request_id": heir} if heir else _recall(stone)
-            connection.execute(sa.update(tombstones).where(is_same).values({**changed, "mark": _new_mark()}))
+            changed = {"request_id": heir} if heir else recall_stone(stone)
+            connection.execute(sa.update(tombstones).where(is_same).values({**changed, "mark": new_mark()}))
         else:
             connection.execute(sa.delete(tombstones).where(is_same))
 
@@ -195,11 +224,11 @@ def open_epochs(engine: sa.Engine, consents: pl.DataFrame) -> int:
     if not consents.height:
         return 0
     with transaction(engine) as connection:
-        departed = _list_departed(connection.execute(_select_stones()).all())
+        departed = _list_departed(connection.execute(select_stones()).all())
         returning = find_returning(departed, consents)
         for user, until in returning.iter_rows():
             is_theirs = (tombstones.c.kind == "user") & (tombstones.c.pseudonym == user)
-            connection.execute(sa.update(tombstones).where(is_theirs).values(until=until, mark=_new_mark()))
+            connection.execute(sa.update(tombstones).where(is_theirs).values(until=until, mark=new_mark()))
     return returning.height
 
 
@@ -213,7 +242,7 @@ def read_suppression(engine: sa.Engine) -> Suppression:
     """Everybody to leave out now. Any failure to read it propagates: without tombstones nothing may be ingested."""
     refusing = sa.select(account_facts.c.user_pseudonym).where(account_facts.c.consent.is_(False))
     with transaction(engine) as connection:
-        stones = connection.execute(_select_stones()).all()
+        stones = connection.execute(select_stones()).all()
         unwilling = [bytes(pseudonym) for pseudonym in connection.execute(refusing).scalars()]
     left = [bytes(stone.pseudonym) for stone in stones if stone.kind == "user" and stone.until is None]
     returned = [(bytes(stone.pseudonym), stone.until) for stone in stones if stone.kind == "user" and stone.until]
@@ -247,38 +276,12 @@ def suppression_version(engine: sa.Engine) -> int:
         return int(connection.execute(counted).scalar_one())
 
 
-def _select_stones() -> sa.Select[Any]:
-    """Every tombstone, and whether its request is closed; one that is not in the ledger asks for nothing."""
-    state = deletion_requests.c.state
-    joined = tombstones.outerjoin(deletion_requests, deletion_requests.c.request_id == tombstones.c.request_id)
-    is_closed = sa.or_(state.is_(None), state.in_(CLOSED)).label("is_closed")
-    return sa.select(tombstones, is_closed).select_from(joined)
-
-
 def _list_departed(stones: Sequence[Any]) -> pl.DataFrame:
     free = [stone for stone in stones if stone.kind == "user" and stone.until is None and stone.is_closed]
     rows = [(bytes(stone.pseudonym), stone.effective_at) for stone in free]
     return pl.DataFrame(rows, schema=DEPARTED_SCHEMA, orient="row")
 
 
-def _remember(standing: Any) -> dict[str, Any]:  # noqa: ANN401 - a row
-    return {
-        "earlier_request_id": standing.request_id,
-        "earlier_at": standing.effective_at,
-        "earlier_until": standing.until,
-    }
-
-
-def _recall(stone: Any) -> dict[str, Any]:  # noqa: ANN401 - a row
-    before = {"request_id": stone.earlier_request_id, "effective_at": stone.earlier_at, "until": stone.earlier_until}
-    return {**before, "earlier_request_id": None, "earlier_at": None, "earlier_until": None}
-
-
-def _find_channel(connection: sa.Connection, request_id: str) -> str | None:
-    query = sa.select(deletion_requests.c.channel).where(deletion_requests.c.request_id == request_id)
-    return connection.execute(query).scalar()
-
-
-def _new_mark() -> int:
-    """Drawn, not counted: a tombstone that goes and another one that comes must not look like nothing."""
-    return secrets.randbelow(MARKS) + 1
+def _find_repeating(connection: sa.Connection, request_ids: Collection[str]) -> frozenset[str]:
+    is_one = deletion_requests.c.request_id.in_(request_ids) & (deletion_requests.c.channel == RESTORE)
+    return frozenset(connection.execute(sa.select(deletion_requests.c.request_id).where(is_one)).scalars())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -12,7 +12,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from anonymization.keyring import Keyring, seal, unseal
-from anonymization.operators import pseudonym_of
+from anonymization.operators import pseudonyms_of
 from pipelines.control.kept_subjects import KeptSubject
 from pipelines.control.requests import DeletionRequest, enter_requests
 from pipelines.control.subjects import RESTORE, AccountFacts, Tombstone
@@ -44,13 +44,19 @@ class Subject:
 
 def identify_subject(user_id: str, keyring: Keyring, facts: AccountFacts | None = None) -> Subject:
     """The pseudonyms of a member under every live key of every purpose that stores them."""
-    if not user_id.strip():
+    return replace(identify_subjects([user_id], keyring)[0], facts=facts)
+
+
+def identify_subjects(user_ids: Sequence[str], keyring: Keyring) -> list[Subject]:
+    """As `identify_subject`, of many members in their order."""
+    names = [user_id.strip() for user_id in user_ids]
+    if not all(names):
         raise ConfigurationError("the user id is empty", hint="give the member's id as the logs write it")
-    users = {
-        purpose: tuple(pseudonym_of(user_id.strip(), "user", key) for key in keyring.live(purpose))
+    columns = {
+        purpose: list(zip(*(pseudonyms_of(names, "user", key) for key in keyring.live(purpose)), strict=True))
         for purpose in SUBJECT_PURPOSES
     }
-    return Subject(users, {}, facts)
+    return [Subject({purpose: column[row] for purpose, column in columns.items()}) for row in range(len(names))]
 
 
 def new_request(  # noqa: PLR0913 - a request has these facts
@@ -63,29 +69,34 @@ def new_request(  # noqa: PLR0913 - a request has these facts
     facts: AccountFacts | None = None,
 ) -> DeletionRequest:
     """A request to enter in the ledger; its id follows from its key, so that filing it twice is filing it once."""
+    request = _make_request(request_key, channel, requested_at, identify_subject(user_id, keyring, facts), keyring)
+    return replace(request, known_keys=_name_keys(keyring))
+
+
+def repeat_request(kept: KeptSubject, subject: Subject, keyring: Keyring, now: datetime) -> DeletionRequest:
+    """The request that repeats a completed one, whose subject is stored again; filing it twice is filing it once."""
+    return _make_request(f"{RESTORE}-{kept.request_id}", RESTORE, now, subject, keyring)
+
+
+def accept_requests(engine: sa.Engine, keyring: Keyring, rows: pl.DataFrame) -> int:
+    """File a request for each row of the requests source; returns how many were new."""
+    known_keys, subjects = _name_keys(keyring), identify_subjects(rows["user_id"].to_list(), keyring)
+    asked = rows.select("request_key", "channel", "event_at").iter_rows()
+    requests = [
+        _make_request(request_key, channel, requested_at, subject, keyring)
+        for (request_key, channel, requested_at), subject in zip(asked, subjects, strict=True)
+    ]
+    return enter_requests(engine, [replace(request, known_keys=known_keys) for request in requests])
+
+
+def _make_request(
+    request_key: str, channel: str, requested_at: datetime, subject: Subject, keyring: Keyring
+) -> DeletionRequest:
     return DeletionRequest(
         request_id=str(uuid.uuid5(REQUEST_NAMESPACE, request_key)),
         request_key=request_key,
         channel=channel,
         requested_at=requested_at,
-        state="received",
-        reason=None,
-        eligible_on=None,
-        sealed_subject=seal_subject(identify_subject(user_id, keyring, facts), keyring),
-        plan_digest=None,
-        completed_at=None,
-        known_keys=" ".join(key.id for purpose in SUBJECT_PURPOSES for key in keyring.live(purpose)),
-    )
-
-
-def repeat_request(kept: KeptSubject, subject: Subject, keyring: Keyring, now: datetime) -> DeletionRequest:
-    """The request that repeats a completed one, whose subject is stored again; filing it twice is filing it once."""
-    request_key = f"{RESTORE}-{kept.request_id}"
-    return DeletionRequest(
-        request_id=str(uuid.uuid5(REQUEST_NAMESPACE, request_key)),
-        request_key=request_key,
-        channel=RESTORE,
-        requested_at=now,
         state="received",
         reason=None,
         eligible_on=None,
@@ -95,19 +106,9 @@ def repeat_request(kept: KeptSubject, subject: Subject, keyring: Keyring, now: d
     )
 
 
-def accept_requests(engine: sa.Engine, keyring: Keyring, rows: pl.DataFrame) -> int:
-    """File a request for each row of the requests source; returns how many were new."""
-    requests = (
-        new_request(
-            keyring,
-            row["user_id"],
-            request_key=row["request_key"],
-            channel=row["channel"],
-            requested_at=row["event_at"],
-        )
-        for row in rows.iter_rows(named=True)
-    )
-    return enter_requests(engine, requests)
+def _name_keys(keyring: Keyring) -> str:
+    """The ids of the keys under which a subject is identified, as a request notes them."""
+    return " ".join(key.id for purpose in SUBJECT_PURPOSES for key in keyring.live(purpose))
 
 
 def list_tombstones(request: DeletionRequest, subject: Subject, effective_at: datetime) -> list[Tombstone]:

@@ -47,6 +47,7 @@ from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.decide import decide_requests, find_holds, refuse_request
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
+from pipelines.journeys.keys import renew_keyring
 from pipelines.journeys.landed_lines import remove_from_landing
 from pipelines.journeys.planning import close_requests, count_facts, draw_plan, find_accepted, guard_members
 from pipelines.journeys.replay import finish_replays
@@ -101,9 +102,8 @@ def request_deletion(
     """
     now = house.now()
     asked_at = min(requested_at or now, now)
-    request = new_request(
-        house.keyring, user_id, request_key=request_key, channel="cli", requested_at=asked_at, facts=facts
-    )
+    keyring = renew_keyring(house).keyring  # somebody may have rotated a key since the house was opened
+    request = new_request(keyring, user_id, request_key=request_key, channel="cli", requested_at=asked_at, facts=facts)
     enter_request(house.ledger, request)
     return request.request_id
 

@@ -1,14 +1,14 @@
 """Keys may change while a request waits: what is stored under a later key goes too, and under a destroyed one."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import polars as pl
 import pytest
 
 from anonymization.operators import pseudonym_of
-from pipelines.control.requests import Move, list_requests, move_requests
-from pipelines.control.subjects import AccountFacts
-from pipelines.deletion.request import unseal_subject
+from pipelines.control.requests import Move, enter_request, list_requests, move_requests
+from pipelines.deletion.request import new_request, unseal_subject
 from pipelines.errors import StorageBusyError
 from pipelines.ingestion import readers
 from pipelines.ingestion.staging import TableStage
@@ -21,6 +21,7 @@ from pipelines.lake.rewrite import multiset_hash
 from pipelines.proof.scan import scan
 
 TRADING, SETTLED = {"open_trades": 1}, {"open_trades": 0}
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ROTATED = ("usage", "security", "satisfaction")
 TABLES = ("page_views", "security_events", "device_events", "survey_responses", "identity_links")
 
@@ -185,6 +186,13 @@ def test_move_of_a_request_that_was_read_earlier_loses_no_extension(town):
     assert len(unseal_subject(after, town.house.keyring).users["usage"]) == 2
 
 
+def test_request_filed_by_hand_knows_a_key_that_was_rotated_since_the_start(town):
+    rotate_key(town.house.settings, "usage")
+    request_deletion(town.house, town.follower, request_key="now", facts=None)
+    request = next(each for each in list_requests(town.house.ledger) if each.request_key == "now")
+    assert len(unseal_subject(request, town.house.keyring).users["usage"]) == 2
+
+
 def test_request_that_is_filed_between_staging_and_commit_is_extended_too(town, monkeypatch):
     """It comes from a process that has not read the new keys yet."""
     stale, town = town.house, rotate(town)
@@ -193,7 +201,9 @@ def test_request_that_is_filed_between_staging_and_commit_is_extended_too(town, 
     def stage_and_file(*given):
         made = make_stage(*given)
         if not filed:
-            filed.append(request_deletion(stale, town.follower, request_key="now", facts=AccountFacts(0, 0, None)))
+            request = new_request(stale.keyring, town.follower, request_key="now", channel="web", requested_at=NOON)
+            enter_request(stale.ledger, request)
+            filed.append(request.request_id)
         return made
 
     monkeypatch.setattr(taking_in, "stage_safely", stage_and_file)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from pipelines.control.batches import BATCH
+from pipelines.control.extensions import store_extensions
 from pipelines.control.ledger import open_ledger
 from pipelines.control.requests import (
     CLOSED_STATES,
@@ -212,6 +214,27 @@ def test_request_that_someone_else_moved_meanwhile_is_not_moved_again(ledger: sa
     with pytest.raises(StorageBusyError):
         move_requests(ledger, [seen], Move("running", LATER, "pipeline"))
     assert get_request(ledger, seen.request_id).state == "ready"
+
+
+def test_one_of_very_many_that_someone_else_moved_keeps_all_where_they_were(ledger: sa.Engine):
+    count = 2 * BATCH + 1
+    assert enter_requests(ledger, [make_request(number) for number in range(count)]) == count
+    seen = list_requests(ledger)
+    move_requests(ledger, [seen[-1]], Move("refused", NOON, "someone else"))
+    with pytest.raises(StorageBusyError, match=seen[-1].request_id):
+        move_requests(ledger, seen, Move("ready", LATER, "pipeline"))
+    assert {request.state for request in list_requests(ledger)} == {"received", "refused"}
+    assert [state for state, *_ in list_moves(ledger, seen[0].request_id)] == ["received"]
+    move_requests(ledger, seen[:-1], Move("ready", LATER, "pipeline"))
+    assert len(list_requests(ledger, ("ready",))) == count - 1
+
+
+def test_extension_stays_with_its_subject_and_goes_with_it(ledger: sa.Engine):
+    kept, forgotten = (walk(ledger, make_request(number), "ready") for number in (1, 2))
+    store_extensions(ledger, [kept.request_id, forgotten.request_id], lambda _: b"later keys")
+    moved = [kept, replace(forgotten, sealed_subject=None)]
+    move_requests(ledger, moved, Move("planned", NOON, "pipeline"))
+    assert [request.sealed_extension for request in list_requests(ledger)] == [b"later keys", None]
 
 
 def test_requests_are_listed_by_state_oldest_first(ledger: sa.Engine):

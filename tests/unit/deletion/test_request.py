@@ -116,6 +116,30 @@ def test_rows_of_the_source_become_requests_once_for_each_key(keyring: Keyring, 
     assert {request.state for request in list_requests(ledger)} == {"received"}
 
 
+def test_requests_filed_together_know_the_pseudonyms_of_each_filed_alone(keyring: Keyring, ledger: sa.Engine):
+    users = [USER, f" {USER}\n", "u987654321", "ユーザー", USER, "U123456789"]
+    keys = [f"{number}" for number in range(len(users))]
+    rows = pl.DataFrame({"request_key": keys, "user_id": users}).with_columns(channel=pl.lit("web"), event_at=NOON)
+    assert accept_requests(ledger, keyring, rows) == len(users)
+    alone = [
+        new_request(keyring, user, request_key=key, channel="web", requested_at=NOON)
+        for key, user in zip(keys, users, strict=True)
+    ]
+    filed = list_requests(ledger)
+    assert {each.request_id: unseal_subject(each, keyring) for each in filed} == {
+        each.request_id: unseal_subject(each, keyring) for each in alone
+    }
+    blank = {"sealed_subject": None}
+    assert {replace(each, **blank) for each in filed} == {replace(each, **blank) for each in alone}
+
+
+def test_one_request_without_an_identifier_keeps_all_of_its_file_out(keyring: Keyring, ledger: sa.Engine):
+    rows = pl.DataFrame({"request_key": ["a", "b"], "user_id": [USER, " "], "channel": "web", "event_at": NOON})
+    with pytest.raises(ConfigurationError, match="user id is empty"):
+        accept_requests(ledger, keyring, rows)
+    assert list_requests(ledger) == ()
+
+
 def test_tombstones_stand_under_membership_pseudonyms_only(keyring: Keyring):
     request = make_request(keyring)
     devices = {"usage": (b"usage device",), "membership": (b"membership device",)}
