@@ -80,4 +80,4 @@ def test_a_missing_key_fails_the_task_at_once_and_says_so(run, home, capfd):
 
 
 def test_the_audit_of_an_empty_house_finds_it_in_order(run, landed):
-    assert run("audit_residue") == {"audit_residue": "success"}
+    assert run("audit_residue") == {"plant_canaries": "success", "audit_residue": "success"}
