@@ -12,7 +12,8 @@ from pipelines.ingestion.enrich import merge_rows, unite_links, withhold_rare_te
 from pipelines.lake.append import commit_parts, discard_parts, write_parts
 from pipelines.lake.layout import DataFile, Lake
 
-BUFFERED_ROWS = 150_000
+BUFFERED_ROWS = 100_000
+MOST_UNITED_ROWS = 300_000
 
 
 def _finish_links(rows: pl.DataFrame, _: Contract) -> pl.DataFrame:
@@ -80,10 +81,16 @@ class TableStage:
         self._unite()
 
     def _unite(self) -> None:
-        """Unite what waits whenever that is twice what came of it the last time, which is the first frame."""
+        """Unite what waits whenever that is twice what came of it the last time, which is the first frame.
+
+        Beyond MOST_UNITED_ROWS it is written: a link may then stand twice, which costs a deletion nothing, whereas what
+        waits would grow with the file.
+        """
         unite, count = UNITERS.get(self.table.name), self._count_buffered()
         if unite and count >= BUFFERED_ROWS and count >= 2 * self.buffered[0].height:
             self.buffered = [unite(merge_rows(self.buffered, self.table), self.table)]
+            if self.buffered[0].height >= MOST_UNITED_ROWS:
+                self.write()
 
     def _count_buffered(self) -> int:
         return sum(frame.height for frame in self.buffered)

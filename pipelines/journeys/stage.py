@@ -28,7 +28,7 @@ from pipelines.journeys.chunk import (
 from pipelines.journeys.house import House
 from pipelines.journeys.watch import extend_requests
 from pipelines.journeys.workers import REJECT_TABLES, look_ahead, may_share_out, new_order, share_out
-from pipelines.quality.gate import judge, prepare_judge
+from pipelines.quality.gate import judge
 from pipelines.telemetry import record_step
 
 CHUNK_BYTES = 8 * 1024 * 1024  # 32 MiB is a little faster, and takes the whole process tree twice the memory
@@ -64,7 +64,6 @@ def _stage_file(house: House, file: SourceFile, content: Content) -> Stage:
     with discard_on_error(bench.stage):
         chunks, is_large = look_ahead(read_headed_chunks(file, declared, CHUNK_BYTES))
         if is_large and may_share_out(bench):
-            prepare_judge()
             share_out(new_order(bench, batch, declared, content.known_line_count), chunks, bench.stage.receive)
         else:
             for chunk, header in chunks:

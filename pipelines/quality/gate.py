@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -151,11 +150,6 @@ def _kept(suite: ExpectationSuite, figures: Mapping[str, float]) -> frozenset[st
     outcome = batch.validate(suite, result_format="BOOLEAN_ONLY")
     judged = ((result.expectation_config, result.success) for result in outcome.results)
     return frozenset(configuration.kwargs["column"] for configuration, success in judged if configuration and success)
-
-
-def prepare_judge() -> None:
-    """Begin to import Great Expectations beside the caller's own work; `judge` waits for what is left of it."""
-    threading.Thread(target=_great_expectations, daemon=True).start()
 
 
 @cache

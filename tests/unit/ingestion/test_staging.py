@@ -112,3 +112,17 @@ def test_links_that_come_again_and_again_wait_once_for_the_end_on_their_first_da
     staged.write()
     counts = sorted((part.partition["event_date"], part.row_count) for part in staged.parts)
     assert counts == [("2026-11-22", 1), ("2026-11-23", 2)]
+
+
+def test_links_of_very_many_pairs_are_written_before_the_end_and_none_is_lost(lake, tmp_path, monkeypatch):
+    monkeypatch.setattr(staging, "BUFFERED_ROWS", 4)
+    monkeypatch.setattr(staging, "MOST_UNITED_ROWS", 8)
+    staged = TableStage(lake, LINKS)
+    for place in range(100):
+        staged.add(link(place, 23))
+        assert sum(frame.height for frame in staged.buffered) < 16
+    assert len(files(tmp_path)) > 1
+    staged.write()
+    assert sum(part.row_count for part in staged.parts) == 100
+    staged.discard()
+    assert files(tmp_path) == []
