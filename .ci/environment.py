@@ -2,7 +2,8 @@
 
 Usage: python3 .ci/environment.py [EXTRA ...]
 
-Every distribution is checked against the hashes in the lock; the project itself is installed editable, last.
+Every distribution is checked against the hashes in the lock; the project itself is installed editable, last. The extra
+`dev` also needs a browser, which root gets from Debian.
 Does nothing when `.venv` already matches the lock, the project file and the extras asked for.
 """
 
@@ -21,6 +22,7 @@ LOCK = ROOT / "requirements.lock"
 PROJECT = ROOT / "pyproject.toml"
 STAMP = VENV / "tokumei-environment"
 PYTHON = VENV / "bin" / "python"
+BROWSER = ("chromium", "fonts-ipafont-gothic")  # the tests of pages draw them, Japanese too
 
 
 def main(extras: list[str]) -> int:
@@ -28,6 +30,8 @@ def main(extras: list[str]) -> int:
         return fail(f"Python {sys.version.split()[0]} is not supported", "use Python 3.11, 3.12 or 3.13")
     installed = set(STAMP.read_text().split()[1:]) if STAMP.exists() else set()
     wanted = installed | set(extras)
+    if "dev" in extras and not shutil.which(BROWSER[0]) and not install_packages(*BROWSER):
+        return fail("there is no Chromium for the tests of pages", f"install it: apt-get install {' '.join(BROWSER)}")
     stamp = " ".join([fingerprint(), *sorted(wanted)])
     if STAMP.exists() and STAMP.read_text() == stamp:
         return 0
@@ -69,12 +73,20 @@ def create_venv() -> bool:
     """Debian ships venv without pip unless python3-venv is installed; root can add it, others are told how."""
     if subprocess.run([sys.executable, "-c", "import ensurepip"], check=False, capture_output=True).returncode:
         package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
-        if os.geteuid() != 0 or not shutil.which("apt-get"):
+        if not install_packages(package):
             fail("this Python cannot create virtual environments", f"install it with: apt-get install {package}")
             return False
-        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", package]):
-            subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
     return subprocess.run([sys.executable, "-m", "venv", VENV], check=False).returncode == 0
+
+
+def install_packages(*packages: str) -> bool:
+    """Debian's packages, which only root can install."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        return False
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", *packages]):
+        found = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=environment)
+    return found.returncode == 0
 
 
 def pip(*arguments: object) -> list[str]:
