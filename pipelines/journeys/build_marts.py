@@ -109,7 +109,8 @@ def _read_inputs(house: House) -> dict[str, Sequence[str] | pl.DataFrame]:
     """The relations that marts read, by the names that their SQL uses."""
     tables = {f"lake.{contract.name}": file_uris(house.lake, contract) for contract in house.catalogue.layer("lake")}
     facts = deletion_facts(house.ledger, house.settings.zone, house.now(), house.settings.deadline_days)
-    return {**tables, "control.source_files": file_accounts(house.ledger), "control.deletion_facts": facts}
+    ledger = {"control.source_files": file_accounts(house.ledger), "control.deletion_facts": facts}
+    return {**tables, **ledger, "control.restrictions": []}
 
 
 def _gate(house: House, built: BuiltWarehouse) -> None:
