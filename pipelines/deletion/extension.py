@@ -107,12 +107,14 @@ def _sight_kind(rows: pl.DataFrame, watch: Watch, kind: str, keyring: Keyring) -
 
 def add_sightings(request: DeletionRequest, sightings: pl.DataFrame, keyring: Keyring) -> bytes | None:
     """The sealed extension of a request with what was sighted of it; None when nothing of it is new."""
-    subject = unseal_subject(request, keyring)
+    return extend_sealed(request.request_id, unseal_subject(request, keyring), sightings, keyring)
+
+
+def extend_sealed(name: str, subject: Subject, sightings: pl.DataFrame, keyring: Keyring) -> bytes | None:
+    """A subject, sealed, with what was sighted of it under the name that it was watched for by; None when not new."""
     users: dict[str, tuple[bytes, ...]] = {}
     aliases: dict[bytes, dict[str, tuple[bytes, ...]]] = {}
-    for _, kind, known, purpose, pseudonym in (
-        sightings.filter(request_id=request.request_id).sort(pl.all()).iter_rows()
-    ):
+    for _, kind, known, purpose, pseudonym in sightings.filter(request_id=name).sort(pl.all()).iter_rows():
         place = users if kind == "user" else aliases.get(known, {})
         united = unite_pseudonyms(place, {purpose: (pseudonym,)})
         if kind == "user":

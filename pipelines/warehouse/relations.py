@@ -53,7 +53,8 @@ def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, in
     files, becomes a table in memory. Without restrictions among them nobody is restricted.
     """
     engine.execute("CREATE SCHEMA lake; CREATE SCHEMA control")
-    for name, source in ({RESTRICTIONS: []} | dict(inputs)).items():
+    nobody: Inputs = {RESTRICTIONS: []}
+    for name, source in {**nobody, **inputs}.items():
         schema = _schema_of(catalogue, name)
         if isinstance(source, pl.DataFrame):
             _create_table(engine, name, schema, source)
