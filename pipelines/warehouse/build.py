@@ -22,7 +22,7 @@ from pipelines.warehouse.directory import (
 )
 from pipelines.warehouse.engine import engine_errors, open_engine, quote_text
 from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_mart, split_days
-from pipelines.warehouse.people import PEOPLE_SOURCE, create_people, gather_visits
+from pipelines.warehouse.people import create_people, gather_visits
 from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations
 
@@ -75,7 +75,8 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
     """Build every mart into a new file in target_directory; a failed build leaves nothing behind.
 
     inputs: each lake table whole, as Parquet files (only the partitions that are needed get read) or as a frame, and
-    control.<facts>. event_dates: the service days whose events changed; the rows of all periods that these do not
+    control.<facts>. control.restrictions (columns purpose and pseudonym) must be among them, empty or not.
+    event_dates: the service days whose events changed; the rows of all periods that these do not
     reach are carried over from the published file. None rebuilds the days found in the inputs, while days that have
     aged out of the lake keep the rows they had: a day that a deletion emptied must therefore be named. A mart that is
     new, or published under another contract version, is rebuilt as with None; marts of the ledger always are.
@@ -96,8 +97,7 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         versions = _attach_published(engine, published)
         marts = [plan_mart(engine, contract, event_dates, versions) for contract in catalogue.layer("marts")]
         mark_bots_by_rate(engine, catalogue, sql_directory, marts)
-        if PEOPLE_SOURCE in selected:
-            create_people(engine, sql_directory)
+        create_people(engine, sql_directory)
         _build_tables(engine, marts, sql_directory)
         tables = [(mart.name, len(engine.table(mart.table))) for mart in marts]
         days = sorted(_unite(mart.days for mart in marts if mart.follows_events))

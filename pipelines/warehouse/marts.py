@@ -14,7 +14,7 @@ from pipelines.contracts.derive import duckdb_schema
 from pipelines.contracts.model import Column, Contract
 from pipelines.warehouse.cells import gather_cells
 from pipelines.warehouse.engine import quote_name, quote_text
-from pipelines.warehouse.relations import find_dates
+from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, find_dates
 from pipelines.warehouse.statements import bind_select, read_query
 
 WEEKS_AT_ONCE = 4
@@ -60,8 +60,11 @@ class Mart:
 
 
 def inputs_of(contract: Contract) -> tuple[str, ...]:
-    """The relations that a mart's query reads."""
-    return tuple(contract.properties["inputs"])
+    """The relations that a mart's query reads: those of its contract, and beside people's tables who is restricted."""
+    declared = tuple(contract.properties["inputs"])
+    if RESTRICTIONS in declared or PEOPLE_TABLES.isdisjoint(declared):
+        return declared
+    return (*declared, RESTRICTIONS)
 
 
 def plan_mart(

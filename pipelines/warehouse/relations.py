@@ -15,6 +15,9 @@ from pipelines.warehouse.engine import quote_name, quote_text
 
 Inputs = Mapping[str, Sequence[str] | pl.DataFrame]
 
+RESTRICTIONS = "control.restrictions"  # who is left out of which purpose; holds no days of its own
+# The tables that people are in, of which sql/people/ shows who may be counted.
+PEOPLE_TABLES = frozenset({"lake.page_views", "lake.device_events", "lake.survey_responses", "lake.security_events"})
 DATE_COLUMNS = {"control.source_files": "received_date", "control.deletion_facts": "month"}  # else event_date
 SOURCE_FILES = {
     "received_date": "DATE",
@@ -35,7 +38,11 @@ DELETION_FACTS = {
     "expected_count": "BIGINT",
     "absent_count": "BIGINT",
 }
-LEDGER_SCHEMAS = {"control.source_files": SOURCE_FILES, "control.deletion_facts": DELETION_FACTS}
+LEDGER_SCHEMAS = {
+    "control.source_files": SOURCE_FILES,
+    "control.deletion_facts": DELETION_FACTS,
+    RESTRICTIONS: {"purpose": "VARCHAR", "pseudonym": "BLOB"},
+}
 
 
 def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs) -> None:
@@ -43,10 +50,11 @@ def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, in
 
     Parquet files stay where they are and are read as needed; the values of the columns that name their hive-style
     partition directories come from the path, and a column that a file lacks is null. A frame, or an empty list of
-    files, becomes a table in memory.
+    files, becomes a table in memory. Without restrictions among them nobody is restricted.
     """
     engine.execute("CREATE SCHEMA lake; CREATE SCHEMA control")
-    for name, source in inputs.items():
+    nobody: Inputs = {RESTRICTIONS: []}
+    for name, source in {**nobody, **inputs}.items():
         schema = _schema_of(catalogue, name)
         if isinstance(source, pl.DataFrame):
             _create_table(engine, name, schema, source)
@@ -57,7 +65,9 @@ def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, in
 
 
 def find_dates(engine: duckdb.DuckDBPyConnection, name: str, among: Iterable[date] | None = None) -> set[date]:
-    """The service days that have rows in one relation, or those of the days given that do."""
+    """The service days that have rows in one relation, or those of the days given that do; none of restrictions."""
+    if name == RESTRICTIONS:
+        return set()
     relation, column = engine.table(name), DATE_COLUMNS.get(name, "event_date")
     if among is not None:
         wanted = sorted(among)
