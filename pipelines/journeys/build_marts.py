@@ -22,6 +22,7 @@ from pipelines.telemetry import record_step
 from pipelines.warehouse.build import BuiltWarehouse, build_warehouse
 from pipelines.warehouse.checks import run_checks
 from pipelines.warehouse.directory import sweep_dead_builds
+from pipelines.warehouse.export import is_exported
 from pipelines.warehouse.extract import read_content, read_mart
 from pipelines.warehouse.serve import publish_warehouse
 
@@ -78,7 +79,7 @@ def _find_current(house: House) -> PublishedMarts | None:
         return None
     content = read_content(path)
     declared = {contract.name: contract.version for contract in house.catalogue.layer("marts")}
-    if content.versions != declared or not _counts_every_file(house, path):
+    if content.versions != declared or not _counts_every_file(house, path) or not is_exported(path):
         return None
     return PublishedMarts(path, content.row_counts, ())
 
