@@ -95,7 +95,7 @@ def _publish(house: House, dates: Sequence[date]) -> PublishedMarts:
         house.settings.warehouse_directory,
         house.catalogue,
         house.settings.sql,
-        _read_inputs(house),
+        read_inputs(house),
         dates,
         timezone=house.settings.timezone,
         memory_limit=house.settings.memory_limit,
@@ -106,7 +106,7 @@ def _publish(house: House, dates: Sequence[date]) -> PublishedMarts:
     return PublishedMarts(path, dict(built.tables), built.event_dates)
 
 
-def _read_inputs(house: House) -> dict[str, Sequence[str] | pl.DataFrame]:
+def read_inputs(house: House) -> dict[str, Sequence[str] | pl.DataFrame]:
     """The relations that marts read, by the names that their SQL uses."""
     tables = {f"lake.{contract.name}": file_uris(house.lake, contract) for contract in house.catalogue.layer("lake")}
     facts = deletion_facts(house.ledger, house.settings.zone, house.now(), house.settings.deadline_days)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -29,6 +29,8 @@ from pipelines.warehouse.people import PEOPLE_SOURCE, create_people, gather_visi
 from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations, note_days
 from pipelines.warehouse.views import create_recent
+
+Fill = Callable[[duckdb.DuckDBPyConnection, Mart, Path, frozenset[date]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,10 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
     published, wanted = target_directory / PUBLISHED_NAME, _select_inputs(catalogue, inputs)
     with _open_site(target_directory, timezone, memory_limit) as (engine, building):
         versions, based_on = _attach_published(engine, published), identify_file(published)
-        note_days(engine, wanted)
-        marts = [plan_mart(engine, contract, event_dates, versions) for contract in catalogue.layer("marts")]
+        marts = plan_build(engine, catalogue, wanted, event_dates, versions)
         create_relations(engine, catalogue, wanted, _list_days_read(marts))
-        mark_bots_by_rate(engine, catalogue, sql_directory, marts)
-        if PEOPLE_SOURCE in wanted:
-            create_people(engine, sql_directory)
-        _build_tables(engine, marts, sql_directory)
+        _create_tables(engine, marts)
+        run_queries(engine, catalogue, sql_directory, marts)
         create_recent(engine, catalogue, inputs)
         row_counts = {mart.name: len(engine.table(mart.table)) for mart in marts}
         days = tuple(sorted(_unite(mart.days for mart in marts if mart.follows_events)))
@@ -118,14 +117,35 @@ def _attach_published(engine: duckdb.DuckDBPyConnection, published: Path) -> dic
     return dict(engine.table("published.meta.tables").select("table", "contract_version").fetchall())
 
 
-def _build_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart], sql_directory: Path) -> None:
-    _create_tables(engine, marts)
+def plan_build(
+    engine: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    inputs: Inputs,
+    event_dates: Sequence[date] | None,
+    published_versions: Mapping[str, str],
+) -> list[Mart]:
+    """Which rows of each mart are made anew; no file of the lake is opened for that."""
+    note_days(engine, inputs)
+    return [plan_mart(engine, contract, event_dates, published_versions) for contract in catalogue.layer("marts")]
+
+
+def run_queries(
+    engine: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    sql_directory: Path,
+    marts: Sequence[Mart],
+    fill: Fill = fill_mart,
+) -> None:
+    """Run the SQL of all marts, some weeks at a time: what they share, then each one's own, whose rows `fill` stores."""
+    mark_bots_by_rate(engine, catalogue, sql_directory, marts)
+    if any(PEOPLE_SOURCE in inputs_of(mart.contract) for mart in marts):
+        create_people(engine, sql_directory)
     visited = _unite(mart.made_anew for mart in marts if mart.reads_visits)
     for days in split_days(_unite(mart.made_anew for mart in marts)):
         if starts := days & visited:
             gather_visits(engine, sql_directory, starts)
         for mart in marts:
-            fill_mart(engine, mart, sql_directory, days)
+            fill(engine, mart, sql_directory, days)
 
 
 def _create_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart]) -> None:

@@ -66,9 +66,13 @@ def _build_id(engine: duckdb.DuckDBPyConnection) -> str:
     return str(build_id)
 
 
-def _read_build(engine: duckdb.DuckDBPyConnection, path: Path) -> str:
-    metadata = engine.sql(f"SELECT key, value FROM parquet_kv_metadata({quote_text(str(path))})").fetchall()
-    return dict(metadata).get(BUILD_ID, b"").decode()
+def _read_build(engine: duckdb.DuckDBPyConnection, path: Path) -> str | None:
+    """The build that a file says it is of; None when it is no file of ours, or none that can be read."""
+    try:
+        metadata = engine.execute("SELECT key, value FROM parquet_kv_metadata(?)", [str(path)]).fetchall()
+    except duckdb.Error:
+        return None
+    return next((value.decode() for key, value in metadata if key == BUILD_ID), None)
 
 
 def _write_table(engine: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
