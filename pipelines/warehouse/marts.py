@@ -46,6 +46,13 @@ class Mart:
         return whole_weeks(self.days) if self.is_weekly else self.days
 
     @property
+    def read_days(self) -> frozenset[date]:
+        """The days on whose events the rows depend that are made anew."""
+        reach = self.contract.properties.get("reach", {"before": 0, "after": 0})
+        offsets = range(-reach["before"], reach["after"] + 1)
+        return frozenset(day + timedelta(days=offset) for day in self.made_anew for offset in offsets)
+
+    @property
     def period_column(self) -> str:
         return str(self.contract.properties["periodColumn"])
 
