@@ -137,7 +137,7 @@ def run_queries(
     marts: Sequence[Mart],
     fill: Fill = fill_mart,
 ) -> None:
-    """Run the SQL of all marts, some weeks at a time: what they share, then each one's own, whose rows `fill` stores."""
+    """Run the SQL of all marts, some weeks at a time: what they share, then their own, whose rows `fill` stores."""
     mark_bots_by_rate(engine, catalogue, sql_directory, marts)
     create_people(engine, sql_directory)
     visited = _unite(mart.made_anew for mart in marts if mart.reads_visits)
