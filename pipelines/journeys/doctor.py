@@ -105,7 +105,7 @@ def _examine_countries(settings: Settings) -> str:
 
 
 def _examine_quality(settings: Settings) -> str:
-    """What the gates found last, and what is unlike the weeks before; well in any case, for gates stop by themselves."""
+    """What the gates found last, and what is unlike the weeks before; well in any case: gates stop by themselves."""
     ledger, now = open_ledger(settings.control_url), datetime.now(UTC).astimezone(settings.zone)
     latest = latest_results(list_results(ledger))
     judged = [result.figures for table in latest.values() for result in table if result.figures.layer != "anomalies"]

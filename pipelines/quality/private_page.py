@@ -21,8 +21,8 @@ table { border-collapse: collapse; width: 100%; margin: .4rem 0; font-variant-nu
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
 .text-success { color: var(--good); font-style: normal; }
 .text-danger { color: var(--bad); font-style: normal; }
-.text-success::before { content: "\\2713 kept"; }
-.text-danger::before { content: "\\2717 broken"; }
+.text-success::before { content: "\\2713\\a0 kept"; }
+.text-danger::before { content: "\\2717\\a0 broken"; }
 """
 POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src 'sha256-{digest}'"
 PAGE = """<!DOCTYPE html>

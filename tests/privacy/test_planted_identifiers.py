@@ -100,6 +100,11 @@ def test_no_planted_identifier_is_in_any_byte_outside_landing_and_keys(lived: Li
     assert report.file_count > 100
 
 
+def test_what_the_gates_found_is_drawn_and_was_scanned(lived: Lived):
+    pages = {path.name for path in lived.settings.quality_documents.iterdir()}
+    assert {"index.html", "lake_page_views.html", "marts_usage_daily.html"} <= pages
+
+
 def test_the_scan_would_have_found_them(lived: Lived):
     report = scan([lived.settings.landing], lived.planted)
     assert len({finding.identifier_index for finding in report.findings}) > 0
