@@ -95,6 +95,7 @@ def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
         (settings.warehouse_directory, WAREHOUSE_FILES),
         (settings.certificates, CERTIFICATE_FILES),
         (settings.home / "reports", _name_reports(catalogue)),
+        (settings.quality_documents, _name_documents(catalogue)),
         *((key.parent, _name_keyring(key.name)) for key in keys),
         *((ledger.parent, rf"{re.escape(ledger.name)}{LEDGER_SUFFIX}") for ledger in _find_ledger(settings)),
     ]
@@ -115,6 +116,12 @@ def _name_reports(catalogue: Catalogue) -> str:
     """A release is named after what was published: <table>.csv, <table>-2026-11.html."""
     tables = "|".join(re.escape(contract.name) for contract in catalogue.layer("published"))
     return rf"({tables})([.-].*)?" if tables else NOTHING
+
+
+def _name_documents(catalogue: Catalogue) -> str:
+    """The pages of what gates found, of each table and source, and what is about to replace one."""
+    tables = "|".join(re.escape(contract.name) for contract in catalogue.contracts)
+    return rf"\.?(index|(lake|marts|anomalies)_({tables}))\.html(\.[0-9a-f]+\.partial)?"
 
 
 def _name_keyring(name: str) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import html
 import importlib
+import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -21,6 +23,7 @@ from pipelines.quality.private_page import draw_page
 INDEX = "index.html"
 BACK = f'<p><a href="{INDEX}">All tables</a></p>'
 SECTIONS = "{% for section in sections %}{% set section_loop = loop %}{% include 'section.j2' %}{% endfor %}"
+LEFT_OVER_SECONDS = 3600
 OF_TABLE = "table"  # rules that are of no column
 OVERVIEW = ("Table", "State", "Rows", "Rules", "Broken", "Judged at (UTC)")
 HISTORY = ("Day", "Rows", "Runs", "Rules", "Rules broken in some run", "Rules broken in the last run")
@@ -32,13 +35,18 @@ def write_documents(directory: Path, results: Sequence[DayOfRule]) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     pages = draw_documents(results)
     for name, page in pages.items():
-        partial = directory / f".{name}.partial"
+        partial = directory / f".{name}.{secrets.token_hex(8)}.partial"
         partial.touch(mode=0o600)
         partial.write_text(page)
         partial.replace(directory / name)
-    for path in directory.iterdir():
-        if path.name not in pages:
-            path.unlink()
+    gone = [path for path in directory.glob("*.html") if path.name not in pages]
+    for path in (*gone, *filter(_is_left_over, directory.glob(".*.partial"))):
+        path.unlink(missing_ok=True)
+
+
+def _is_left_over(partial: Path) -> bool:
+    """By a process that was killed: writing a page takes no hour."""
+    return partial.exists() and time.time() - partial.stat().st_mtime > LEFT_OVER_SECONDS
 
 
 def draw_documents(results: Sequence[DayOfRule]) -> dict[str, str]:

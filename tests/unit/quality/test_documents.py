@@ -1,5 +1,6 @@
 """Data Docs are drawn by Great Expectations from figures, and hold nothing that could load, run or send."""
 
+import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -94,6 +95,15 @@ def test_files_are_private_and_pages_of_tables_that_are_no_more_go(tmp_path: Pat
     assert {path.name for path in directory.iterdir()} == {"index.html", "marts_usage_daily.html"}
     assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
     assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_a_killed_process_left_goes_after_an_hour_and_what_is_of_others_stays(tmp_path: Path):
+    old, young, other = (tmp_path / name for name in (".index.html.0a.partial", ".index.html.0b.partial", "notes.txt"))
+    for path in (old, young, other):
+        path.touch()
+    os.utime(old, (0, 0))
+    write_documents(tmp_path, [])
+    assert [path.exists() for path in (old, young, other)] == [False, True, True]
 
 
 def test_nothing_judged_yet_gives_an_empty_index(tmp_path: Path):
