@@ -75,9 +75,15 @@ def add_judgement(connection: sa.Connection, judgement: Judgement) -> None:
     A row for each day and not for each file: files are many, and their figures add up.
     """
     rows = [_write(judgement, figures) for figures in judgement.figures]
-    statement = INSERTS[connection.dialect.name](quality_results)
     if rows:
-        connection.execute(statement.on_conflict_do_update(index_elements=KEY, set_=_join(statement.excluded)), rows)
+        connection.execute(insert_or_join(connection.dialect.name), rows)
+
+
+def insert_or_join(dialect: str) -> sa.Executable:
+    """The statement that enters a figure, or joins it with that of the same day, table and rule."""
+    statement = INSERTS[dialect](quality_results)
+    joined: sa.Executable = statement.on_conflict_do_update(index_elements=KEY, set_=_join(statement.excluded))
+    return joined
 
 
 def _write(judgement: Judgement, figures: RuleFigures) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pipelines.control.ledger import open_ledger, quality_results, transaction
 from pipelines.control.quality_results import (
     Judgement,
     RuleFigures,
+    insert_or_join,
     latest_results,
     list_results,
     record_judgement,
@@ -113,6 +114,13 @@ def test_what_is_older_than_ninety_days_is_let_go_of(ledger):
     assert len(list_results(ledger)) == 2
     judge(ledger, NULLS, hours=91 * 24)
     assert min(found.judged_on for found in list_results(ledger)) == date(2026, 11, 20) + timedelta(days=90)
+
+
+def test_either_database_can_be_told_to_join_figures():
+    from sqlalchemy.dialects import postgresql
+
+    told = str(insert_or_join("postgresql").compile(dialect=postgresql.dialect()))
+    assert "ON CONFLICT (judged_on, layer, table_name, rule) DO UPDATE" in told
 
 
 def test_many_may_enter_at_once_and_none_is_lost(ledger, tmp_path):
