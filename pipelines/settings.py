@@ -87,6 +87,10 @@ class Settings:
         return self.home / "certificates"
 
     @property
+    def quality_documents(self) -> Path:
+        return self.home / "reports" / "quality"
+
+    @property
     def airflow_home(self) -> Path:
         return self.home / "airflow"
 

@@ -11,6 +11,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from pipelines.control.ledger import contents, deliveries, touched_dates, transaction
+from pipelines.control.quality_results import Judgement, add_judgement
 
 COUNTED = ("read", "accepted", "rejected", "duplicate", "suppressed", "late")
 REASON_LENGTH = 1000
@@ -104,8 +105,10 @@ def _read_delivery(row: sa.Row[Any]) -> Delivery:
     )
 
 
-def record_delivery(engine: sa.Engine, delivery: Delivery) -> bool:
+def record_delivery(engine: sa.Engine, delivery: Delivery, judgement: Judgement | None = None) -> bool:
     """Enter one delivery, in place of any earlier hold of the file or its content, and the event dates it touched.
+
+    judgement: what the gate found in what is committed, which is entered with it and as often.
 
     False, with nothing entered, when another run entered the same content as committed meanwhile.
     """
@@ -119,6 +122,8 @@ def record_delivery(engine: sa.Engine, delivery: Delivery) -> bool:
         if delivery.state == "committed":
             _touch(connection, delivery)
             _close_content(connection, delivery)
+        if judgement:
+            add_judgement(connection, judgement)
     return True
 
 

@@ -98,6 +98,7 @@ def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
         (settings.warehouse_directory / EXPORT_NAME, _name_exports(catalogue)),
         (settings.certificates, CERTIFICATE_FILES),
         (settings.home / "reports", _name_reports(catalogue)),
+        (settings.quality_documents, _name_documents(catalogue)),
         *((key.parent, _name_keyring(key.name)) for key in keys),
         *((ledger.parent, rf"{re.escape(ledger.name)}{LEDGER_SUFFIX}") for ledger in _find_ledger(settings)),
     ]
@@ -124,6 +125,12 @@ def _name_exports(catalogue: Catalogue) -> str:
     """The Parquet files of the marts."""
     tables = "|".join(re.escape(contract.name) for contract in catalogue.layer("marts"))
     return rf"({tables})\.parquet" if tables else NOTHING
+
+
+def _name_documents(catalogue: Catalogue) -> str:
+    """The pages of what gates found, of each table and source, and what is about to replace one."""
+    tables = "|".join(re.escape(contract.name) for contract in catalogue.contracts)
+    return rf"\.?(index|(lake|marts|anomalies)_({tables}))\.html(\.[0-9a-f]+\.partial)?"
 
 
 def _name_keyring(name: str) -> str:

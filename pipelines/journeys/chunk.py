@@ -18,6 +18,7 @@ from pipelines.contracts.formats import Format
 from pipelines.contracts.model import Contract
 from pipelines.control.day_keys import open_quarantine_key
 from pipelines.control.deliveries import LineCounts
+from pipelines.control.quality_results import Judgement
 from pipelines.control.subjects import (
     Suppression,
     find_returning,
@@ -95,6 +96,7 @@ class Stage:
     watch: Watch = NOBODY
     key_ids: frozenset[str] = frozenset()
     sightings: pl.DataFrame = field(default_factory=NOTHING_SEEN.clone)
+    judgement: Judgement | None = None
 
     def write_judged(self) -> None:
         """Write what is buffered of every table whose rows need not wait for the file's end."""

@@ -106,6 +106,11 @@ def test_exported_marts_lay_where_the_scan_looked(lived: Lived):
     assert {path.stem for path in (lived.settings.warehouse_directory / "parquet").iterdir()} == marts
 
 
+def test_what_the_gates_found_is_drawn_and_was_scanned(lived: Lived):
+    pages = {path.name for path in lived.settings.quality_documents.iterdir()}
+    assert {"index.html", "lake_page_views.html", "marts_usage_daily.html"} <= pages
+
+
 def test_the_scan_would_have_found_them(lived: Lived):
     report = scan([lived.settings.landing], lived.planted)
     assert len({finding.identifier_index for finding in report.findings}) > 0
