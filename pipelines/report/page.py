@@ -56,13 +56,14 @@ def write_page(marts: Marts, week: Week, wording: Wording, built_at: datetime) -
 
 
 def frame_svg(svg: str, key: str) -> tuple[str, str]:
-    """The opening tag of a drawing as an image named by its caption, at its own size at most, and what follows it."""
+    """The opening tag of a drawing as an image that its title and text name, and its content, hidden from readers."""
     opening = OPENING.match(svg)
     if opening is None:
         raise ValueError("the drawing is no svg element with a size")
     width, height, box = opening.groups()
     named = f'role="img" aria-labelledby="{key}-title {key}-text" viewBox="{box}" width="{width}" height="{height}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" {named}>', svg[opening.end() :]
+    content = svg[opening.end() :].removesuffix("</svg>")
+    return f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" {named}>', content
 
 
 def _find_newest(marts: Marts) -> date | None:
