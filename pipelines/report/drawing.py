@@ -75,7 +75,9 @@ def draw_columns(columns: Sequence[Column]) -> str:
         )
     )
     height = alt.Scale(domain=[0, highest])
-    bars = base.mark_bar(color=ACCENT, cornerRadiusEnd=2).encode(y=alt.Y("value:Q", axis=None, scale=height))
+    bars = base.mark_bar(color=ACCENT, cornerRadiusEnd=2).encode(
+        y=alt.Y("value:Q", axis=None, scale=height, stack=None)
+    )
     dashes = [
         base.mark_tick(color=color, thickness=thickness, width={"band": 1}, opacity=1).encode(
             y=alt.Y("reference:Q", scale=height)
@@ -97,7 +99,7 @@ def draw_bars(bars: Sequence[Bar], whole: float | None = None) -> str:
     length = alt.Scale(domain=[0, highest])
     track = base.mark_bar(size=8, yOffset=9, color=FAINT, cornerRadius=4).encode(x=alt.value(0), x2=alt.value(WIDTH))
     marks = base.mark_bar(size=8, yOffset=9, color=ACCENT, cornerRadius=4).encode(
-        x=alt.X("value:Q", axis=None, scale=length)
+        x=alt.X("value:Q", axis=None, scale=length, stack=None)
     )
     dashes = [
         base.mark_tick(size=16, yOffset=9, thickness=thickness, color=color, opacity=1).encode(
