@@ -83,7 +83,7 @@ def tell_deletions(marts: Marts, week: Week, wording: Wording) -> Section | None
     rows = marts["deletions_monthly"].filter(pl.col("month") <= week.sunday).sort("month").tail(MONTHS).rows(named=True)
     title, notes = wording.text("deletions"), (wording.text("deletions.note"),)
     if not rows:
-        return Section("deletions", title, (wording.text("section_empty"),), notes=notes)
+        return Section("deletions", title, (wording.text("deletions.empty"),))
     return Section(
         key="deletions",
         title=title,

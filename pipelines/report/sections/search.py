@@ -72,7 +72,7 @@ def _draw_terms(weeks: Weeks, wording: Wording) -> tuple[Chart, ...]:
             svg=draw_bars(bars),
             legend=wording.text("legend.bars" if before else "legend.bars_only"),
             table=Table(
-                (wording.text("search.terms"), *counted, wording.text("week_before")),
+                (wording.text("column.term"), *counted, wording.text("week_before")),
                 tuple((row[0], *map(wording.count, (*row[1:], before.get(row[0])))) for row in terms),
             ),
         ),
