@@ -14,7 +14,7 @@ import jinja2
 
 from pipelines.report.figures import Marts
 from pipelines.report.parts import Section
-from pipelines.report.sections import environment, members, operations, satisfaction, search, traffic, usage
+from pipelines.report.sections import environment, members, operations, satisfaction, search, security, traffic, usage
 from pipelines.report.weeks import Week
 from pipelines.report.wording import Wording
 
@@ -27,13 +27,14 @@ TELLERS: tuple[Teller, ...] = (
     members.tell_members,
     search.tell_search,
     satisfaction.tell_satisfaction,
+    security.tell_security,
     operations.tell_quality,
     operations.tell_deletions,
 )
 # The columns that the page reads of each mart, its period first.
 READS = {
     mart: columns
-    for module in (usage, environment, traffic, members, search, satisfaction, operations)
+    for module in (usage, environment, traffic, members, search, satisfaction, security, operations)
     for mart, columns in module.READS.items()
 }
 OPENING = re.compile(r'<svg [^>]*?width="(\d+)" height="(\d+)" viewBox="([0-9 .-]+)">')

@@ -123,7 +123,16 @@ def scores(week: date, survey: str, csat: float | None, nps: float | None, count
     ends = {"csat_low": csat and csat - 0.06, "csat_high": csat and csat + 0.05}
     ends |= {"nps_low": nps and nps - 11, "nps_high": nps and nps + 11, "ces_low": 4.8, "ces_high": 5.3}
     asked = {"response_count": count, "csat_count": count, "nps_count": count, "ces_count": count}
-    return {"week_start": week, "survey_id": survey, "csat_rate": csat, "nps": nps, "ces_mean": 5.04, **asked, **ends}
+    return {
+        "week_start": week,
+        "survey_id": survey,
+        "response_rate": 0.12,
+        "csat_rate": csat,
+        "nps": nps,
+        "ces_mean": 5.04,
+        **asked,
+        **ends,
+    }
 
 
 def satisfaction() -> pl.DataFrame:
@@ -147,6 +156,18 @@ def segments() -> pl.DataFrame:
             scores(WEEK.monday, "purchase-2026", None, None, 67) | {"segment": "both"},
         ],
         infer_schema_length=None,
+    )
+
+
+def security() -> pl.DataFrame:
+    return by_day(
+        event_count=9000,
+        login_failure_count=lambda n: 120 + 9 * n,
+        accounts_with_login_failures=lambda n: None if n == 10 else 40 + n,
+        accounts=lambda n: 600 + n,
+        mean_devices_per_account=1.4,
+        median_events_per_client=3.0,
+        datacentre_share=None,
     )
 
 
@@ -183,6 +204,7 @@ def every_mart() -> dict[str, pl.DataFrame]:
         "search_terms_daily": terms(),
         "satisfaction_weekly": satisfaction(),
         "satisfaction_by_segment_weekly": segments(),
+        "security_daily": security(),
         "data_quality_daily": quality(),
         "deletions_monthly": deletions(),
     }

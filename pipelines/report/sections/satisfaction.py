@@ -11,7 +11,7 @@ import polars as pl
 
 from pipelines.report.drawing import Interval, Scale, draw_intervals
 from pipelines.report.figures import Marts
-from pipelines.report.parts import Chart, Section, Table
+from pipelines.report.parts import Chart, Headline, Section, Table
 from pipelines.report.weeks import Week
 from pipelines.report.wording import Wording
 
@@ -41,7 +41,7 @@ SCORE_COLUMNS = tuple(
     column for score in SCORES.values() for column in (score.value, score.count, score.low, score.high)
 )
 READS = {
-    "satisfaction_weekly": ("week_start", "survey_id", "response_count", *SCORE_COLUMNS),
+    "satisfaction_weekly": ("week_start", "survey_id", "response_count", "response_rate", *SCORE_COLUMNS),
     "satisfaction_by_segment_weekly": ("week_start", "survey_id", "segment", *SCORE_COLUMNS),
 }
 Row = Mapping[str, Any]
@@ -63,6 +63,7 @@ def tell_satisfaction(marts: Marts, week: Week, wording: Wording) -> Section | N
         key="satisfaction",
         title=title,
         sentences=_tell_scores(rows, week, wording),
+        headlines=_show_response(rows, week, wording),
         charts=tuple(charts),
         notes=(wording.text("satisfaction.note"),),
     )
@@ -80,6 +81,18 @@ def _tell_scores(rows: pl.DataFrame, week: Week, wording: Wording) -> tuple[str,
             count=wording.count(row["csat_count"]),
         )
         for row in told.iter_rows(named=True)
+    )
+
+
+def _show_response(rows: pl.DataFrame, week: Week, wording: Wording) -> tuple[Headline, ...]:
+    """How many answered of the members who visited, by survey, where that can be told."""
+    if "response_rate" not in rows.columns:
+        return ()
+    rated = rows.filter((pl.col("week_start") == week.monday) & pl.col("response_rate").is_not_null())
+    note = wording.text("satisfaction.response_note")
+    return tuple(
+        Headline(row["survey_id"], wording.percent(row["response_rate"]), note)
+        for row in rated.sort("survey_id").iter_rows(named=True)
     )
 
 
@@ -123,10 +136,17 @@ def _label(row: Row | None, score: Score, wording: Wording) -> str:
     if row is None:
         return wording.text("satisfaction.withheld_people")
     if row[score.value] is None:
-        is_few = row[score.count] < FEWEST_ANSWERS
-        return wording.text("satisfaction.withheld_few" if is_few else "satisfaction.withheld_other")
+        return wording.text(f"satisfaction.{_tell_reason(row, score)}")
     range_ = _range(row, score, wording)
     return score.write(row[score.value], wording) + (f" ({range_})" if range_ else "")
+
+
+def _tell_reason(row: Row, score: Score) -> str:
+    """Too few answers or, in a segment only, another one's sake; a rounded count at the limit may be either."""
+    count = row[score.count]
+    if "segment" not in row or count < FEWEST_ANSWERS:
+        return "withheld_few"
+    return "withheld_near" if count == FEWEST_ANSWERS else "withheld_other"
 
 
 def _range(row: Row, score: Score, wording: Wording) -> str:
