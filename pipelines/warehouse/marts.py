@@ -6,14 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import groupby
+from pathlib import Path
 
 import duckdb
 
 from pipelines.contracts.derive import duckdb_schema
 from pipelines.contracts.model import Contract
+from pipelines.warehouse.cells import gather_cells, split_periods
 from pipelines.warehouse.engine import quote_name, quote_text
-from pipelines.warehouse.relations import find_dates
-from pipelines.warehouse.statements import bind_select
+from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, find_dates
+from pipelines.warehouse.rounding import round_columns
+from pipelines.warehouse.statements import bind_select, read_query
 
 WEEKS_AT_ONCE = 4
 
@@ -44,6 +47,13 @@ class Mart:
         return whole_weeks(self.days) if self.is_weekly else self.days
 
     @property
+    def read_days(self) -> frozenset[date]:
+        """The days on whose events the rows depend that are made anew."""
+        reach = self.contract.properties.get("reach", {"before": 0, "after": 0})
+        offsets = range(-reach["before"], reach["after"] + 1)
+        return frozenset(day + timedelta(days=offset) for day in self.made_anew for offset in offsets)
+
+    @property
     def period_column(self) -> str:
         return str(self.contract.properties["periodColumn"])
 
@@ -58,8 +68,11 @@ class Mart:
 
 
 def inputs_of(contract: Contract) -> tuple[str, ...]:
-    """The relations that a mart's query reads."""
-    return tuple(contract.properties["inputs"])
+    """The relations that a mart's query reads: those of its contract, and beside people's tables who is restricted."""
+    declared = tuple(contract.properties["inputs"])
+    if RESTRICTIONS in declared or PEOPLE_TABLES.isdisjoint(declared):
+        return declared
+    return (*declared, RESTRICTIONS)
 
 
 def plan_mart(
@@ -108,10 +121,14 @@ def create_mart(engine: duckdb.DuckDBPyConnection, mart: Mart) -> None:
         _carried_rows(engine, mart).insert_into(mart.table)
 
 
-def fill_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, query: str, days: frozenset[date]) -> None:
+def fill_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, sql_directory: Path, days: frozenset[date]) -> None:
     """Add the rows that are made anew for some days, whole weeks of them for a weekly mart."""
     if wanted := mart.made_anew & days:
-        select_mart(engine, mart.contract, query, wanted, mart.contract.minimum_people).insert_into(mart.table)
+        query, minimum_people = read_query(sql_directory, mart.name), mart.contract.minimum_people
+        for part in split_periods(mart.contract, wanted):
+            gather_cells(engine, mart.contract, sql_directory, part, minimum_people)
+            rows = select_mart(engine, mart.contract, query, part, minimum_people)
+            round_columns(mart.contract, rows).insert_into(mart.table)
 
 
 def select_mart(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.contracts.model import load_catalogue
 from pipelines.embedded.airflow import EmbeddedAirflow
 from pipelines.embedded.credentials import COMPLIANCE_OFFICER
 from pipelines.embedded.environment import configure
@@ -110,6 +111,11 @@ def test_pages_of_the_week_are_among_what_was_searched(lived: Lived):
     pages = sorted((lived.settings.home / "reports").glob("usage-*.html"))
     assert [page.name for page in pages] == ["usage-2026-W45.en.html", "usage-2026-W45.ja.html"]
     assert all("<svg" in page.read_text() for page in pages)
+
+
+def test_exported_marts_lay_where_the_scan_looked(lived: Lived):
+    marts = {contract.name for contract in load_catalogue(lived.settings.contracts).layer("marts")}
+    assert {path.stem for path in (lived.settings.warehouse_directory / "parquet").iterdir()} == marts
 
 
 def test_the_scan_would_have_found_them(lived: Lived):
