@@ -1,4 +1,4 @@
-"""Commands that carry data: generate, ingest, build marts, query, retain."""
+"""Commands that carry data: generate, ingest, build marts, query, report, retain."""
 
 from __future__ import annotations
 
@@ -126,6 +126,23 @@ def query(
     from pipelines.warehouse.query import run_query
 
     typer.echo(run_query(load_settings().warehouse_file, sql, format=format))
+
+
+@app.command()
+def report(
+    *,
+    week: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Any day of the week; default: the last complete one.")
+    ] = None,
+    language: Annotated[Literal["en", "ja"], typer.Option()] = "en",
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; default: reports/usage-<week>.<language>.html.")
+    ] = None,
+) -> None:
+    """Write the page of a week's figures, which one file holds whole; prints its path."""
+    from pipelines.journeys.report import report as write
+
+    typer.echo(write(load_settings(), week and week.date(), language, out))
 
 
 @app.command()

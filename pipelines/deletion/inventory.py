@@ -36,6 +36,7 @@ CANARY_REGISTER = "canary_subjects.json"
 LEDGER_SUFFIX = r"(-journal|-wal|-shm|-[a-z]+\.lock)?"
 LOCK_SUFFIX = ".lock"
 NOTHING = r"(?!)"
+WEEKLY_PAGE = r"\.?usage-\d{4}-W\d{2}\.(en|ja)\.html(\.\w+\.tmp)?"  # or what is about to replace it
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +117,9 @@ def _locate(path: Path) -> Path:
 
 
 def _name_reports(catalogue: Catalogue) -> str:
-    """A release is named after what was published: <table>.csv, <table>-2026-11.html."""
+    """A release is named after what was published: <table>.csv, <table>-2026-11.html; the page of a week after that."""
     tables = "|".join(re.escape(contract.name) for contract in catalogue.layer("published"))
-    return rf"({tables})([.-].*)?" if tables else NOTHING
+    return rf"({tables or NOTHING})([.-].*)?|{WEEKLY_PAGE}"
 
 
 def _name_exports(catalogue: Catalogue) -> str:
