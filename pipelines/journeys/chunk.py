@@ -182,6 +182,7 @@ def new_batch(house: House, contract: Contract, file_id: str, file_format: str) 
         read_vocabulary(contract),
         file_format=file_format,
         find_country=house.country_database,
+        is_datacentre=house.datacentre_networks,
     )
 
 

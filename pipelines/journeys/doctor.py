@@ -13,6 +13,7 @@ from pipelines.control.keyring_source import open_keyring
 from pipelines.control.ledger import open_ledger
 from pipelines.errors import ConfigurationError, MissingKeyError, TokumeiError
 from pipelines.ingestion.country import open_country_database
+from pipelines.ingestion.datacentres import open_datacentre_networks
 from pipelines.lake.evolution import find_misfits, find_new_columns
 from pipelines.lake.layout import find_table, open_lake, read_log
 from pipelines.settings import Settings, prepare_home
@@ -38,6 +39,7 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         "ledger": _examine_ledger,
         "lake": _examine_lake,
         "countries": _examine_countries,
+        "datacentres": _examine_datacentres,
         "names in free text": _examine_names,
     }
     return tuple(_examine(subject, check, settings) for subject, check in checks.items())
@@ -98,6 +100,11 @@ def _examine_lake(settings: Settings) -> str:
 def _examine_countries(settings: Settings) -> str:
     database = open_country_database(settings.country_database)
     return "unknown, for want of TOKUMEI_COUNTRY_DATABASE" if database is None else f"from {database.describe()}"
+
+
+def _examine_datacentres(settings: Settings) -> str:
+    networks = open_datacentre_networks(settings.datacentre_networks)
+    return "unknown, for want of TOKUMEI_DATACENTRE_NETWORKS" if networks is None else f"by {networks.describe()}"
 
 
 def _examine_names(settings: Settings) -> str:
