@@ -12,13 +12,13 @@ import polars as pl
 from pipelines.control.extensions import OPEN, store_extensions
 from pipelines.control.requests import list_requests
 from pipelines.control.restrictions import change_restrictions, list_restrictions
+from pipelines.deletion.closure import LINK_COLUMNS
 from pipelines.deletion.extension import NOBODY, Watch, add_sightings, list_lacking, open_watch, read_key_ids
 from pipelines.deletion.request import unseal_subject
 from pipelines.deletion.restriction import learn_sightings, list_unaware, unseal_restricted
 from pipelines.journeys.house import House
 from pipelines.lake.layout import read_columns
 
-LINK_COLUMNS = ("purpose", "user_pseudonym", "device_pseudonym")
 NO_LINKS = pl.DataFrame(schema={"user_pseudonym": pl.Binary(), "device_pseudonym": pl.Binary()})
 UNPLANNED = ("received", "waiting", "ready")
 

@@ -25,7 +25,6 @@ from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, p
 from pipelines.warehouse.people import create_people, gather_visits
 from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations
-from pipelines.warehouse.statements import read_query
 
 SCHEMAS = """
 CREATE SCHEMA warehouse.marts;
@@ -131,15 +130,14 @@ def _attach_published(engine: duckdb.DuckDBPyConnection, published: Path) -> dic
 
 
 def _build_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart], sql_directory: Path) -> None:
-    queries = [read_query(sql_directory, mart.name) for mart in marts]
     for mart in marts:
         create_mart(engine, mart)
     visited = _unite(mart.made_anew for mart in marts if mart.reads_visits)
     for days in split_days(_unite(mart.made_anew for mart in marts)):
         if starts := days & visited:
             gather_visits(engine, sql_directory, starts)
-        for mart, query in zip(marts, queries, strict=True):
-            fill_mart(engine, mart, query, days)
+        for mart in marts:
+            fill_mart(engine, mart, sql_directory, days)
 
 
 def _unite(days: Iterable[frozenset[date]]) -> frozenset[date]:

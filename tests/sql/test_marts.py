@@ -11,11 +11,12 @@ from polars.testing import assert_frame_equal
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Contract, load_catalogue
 from pipelines.settings import load_settings
+from pipelines.warehouse.cells import gather_cells
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.marts import inputs_of, select_mart
 from pipelines.warehouse.people import PEOPLE_SOURCE, create_people, gather_visits
 from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, create_relations
-from pipelines.warehouse.statements import read_checks, read_people, read_query
+from pipelines.warehouse.statements import read_cells, read_checks, read_people, read_query
 
 SETTINGS = load_settings()
 CATALOGUE = load_catalogue(SETTINGS.contracts)
@@ -33,6 +34,7 @@ def test_mart_has_the_rows_computed_by_hand(case: Path):
         create_people(engine, SETTINGS.sql)
         if PEOPLE_SOURCE in inputs_of(contract):
             gather_visits(engine, SETTINGS.sql, params["event_dates"])
+        gather_cells(engine, contract, SETTINGS.sql, params["event_dates"], params.get("minimum_people", 0))
         mart = select_mart(engine, contract, query, params["event_dates"], params.get("minimum_people", 0)).pl()
     schema = polars_schema(contract)
     expected = pl.DataFrame(yaml.safe_load((case / "expect.yaml").read_bytes()), schema=schema)
@@ -55,7 +57,12 @@ def test_query_reads_exactly_the_inputs_of_its_contract(contract: Contract):
 
 @pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
 def test_mart_reads_of_people_only_what_leaves_out_who_is_restricted(contract: Contract):
-    assert PEOPLE_TABLES.isdisjoint(find_read(read_query(SETTINGS.sql, contract.name)))
+    has_cells = "cells" in contract.properties
+    queries = [
+        read_query(SETTINGS.sql, contract.name),
+        *([read_cells(SETTINGS.sql, contract.name)] if has_cells else []),
+    ]
+    assert all(PEOPLE_TABLES.isdisjoint(find_read(query)) for query in queries)
 
 
 @pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
@@ -69,7 +76,9 @@ def find_stored(query: str) -> set[str]:
     read = find_read(query)
     people = {name for name in read if name.startswith("people.")}
     behind = (find_stored(read_people(SETTINGS.sql, name.removeprefix("people."))) for name in people)
-    return (read - people).union(*behind)
+    cells = {name for name in read if name.startswith("cells.")}
+    before = (find_stored(read_cells(SETTINGS.sql, name.removeprefix("cells."))) for name in cells)
+    return (read - people - cells).union(*behind, *before)
 
 
 def find_read(query: str) -> set[str]:
