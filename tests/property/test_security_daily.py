@@ -119,8 +119,9 @@ def leave_out(rows: Sequence[Row], restricted: set[tuple[str, bytes]]) -> list[R
 @given(st.lists(EVENT, max_size=40), RESTRICTED, st.sampled_from([0, 1, 2, 4]))
 @settings(max_examples=60, deadline=None)
 def test_figures_are_those_of_counting_client_by_client(rows, restricted, minimum_people):
-    expected = [count_day(leave_out(rows, restricted), day, minimum_people) for day in DAYS]
-    assert build(rows, restricted, minimum_people) == expected
+    left = leave_out(rows, restricted)
+    days = sorted({row["event_date"] for row in left})
+    assert build(rows, restricted, minimum_people) == [count_day(left, day, minimum_people) for day in days]
 
 
 @pytest.mark.parametrize(("count", "is_told"), [(199, False), (200, True), (250, True)])

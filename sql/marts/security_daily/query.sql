@@ -1,5 +1,5 @@
 -- purpose: What fraud prevention watches of requests that matter to it, each day.
--- grain: one row per day of $event_dates; a day without such requests is a row of zeros
+-- grain: one row per day of $event_dates with any such request
 --
 -- A client is a device, else a member, else an address: what of these the line told, in this order. A request of none
 -- counts among the requests and as no client. Bots are in. Devices per account are counted over members seen with any
@@ -53,23 +53,13 @@ devices AS (
     SELECT event_date, count(*) AS paired_devices, quantile_disc(account_count, 0.99) AS high_accounts
     FROM (SELECT event_date, count(*) AS account_count FROM pairs GROUP BY event_date, device_pseudonym)
     GROUP BY event_date
-),
-days AS (
-    SELECT event_date,
-        coalesce(is_one_key, true) AS is_one_key,
-        COLUMNS(* EXCLUDE (event_date, is_one_key))
-    FROM (SELECT DISTINCT unnest($event_dates::DATE[]) AS event_date)
-    LEFT JOIN totals USING (event_date)
-    LEFT JOIN clients USING (event_date)
-    LEFT JOIN accounts USING (event_date)
-    LEFT JOIN devices USING (event_date)
 )
 SELECT event_date,
-    coalesce(event_count, 0) AS event_count,
-    coalesce(bot_event_count, 0) AS bot_event_count,
-    coalesce(login_failure_count, 0) AS login_failure_count,
-    if(is_one_key, coalesce(accounts_with_login_failures, 0), NULL) AS accounts_with_login_failures,
-    if(is_one_key, coalesce(accounts, 0), NULL) AS accounts,
+    event_count,
+    bot_event_count,
+    login_failure_count,
+    if(is_one_key, totals.accounts_with_login_failures, NULL) AS accounts_with_login_failures,
+    if(is_one_key, totals.accounts, NULL) AS accounts,
     if(is_one_key, coalesce(clients, 0), NULL) AS clients,
     if(is_one_key AND clients >= $minimum_people, middle, NULL) AS median_events_per_client,
     if(is_one_key AND clients >= 100 * $minimum_people, high, NULL) AS p99_events_per_client,
@@ -77,6 +67,9 @@ SELECT event_date,
     if(is_one_key AND paired_accounts >= 100 * $minimum_people, high_devices, NULL) AS p99_devices_per_account,
     if(is_one_key AND paired_devices >= 100 * $minimum_people, high_accounts, NULL) AS p99_accounts_per_device,
     datacentre_share,
-    if(is_one_key, coalesce(addresses, 0), NULL) AS addresses,
-    if(is_one_key, coalesce(networks, 0), NULL) AS networks
-FROM days
+    if(is_one_key, totals.addresses, NULL) AS addresses,
+    if(is_one_key, totals.networks, NULL) AS networks
+FROM totals
+LEFT JOIN clients USING (event_date)
+LEFT JOIN accounts USING (event_date)
+LEFT JOIN devices USING (event_date)
