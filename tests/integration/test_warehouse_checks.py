@@ -92,6 +92,8 @@ SOUND = {
         "duplicate_count": 1,
         "suppressed_count": 2,
         "late_count": 6,
+        "duplicate_file_count": 1,
+        "undeclared_count": 4,
         "reject_rate": 0.1,
     },
     "deletions_monthly": {
@@ -128,6 +130,7 @@ BROKEN = [
     ("security_daily", "nothing_is_told_of_few_clients", "clients = 999"),
     ("security_daily", "distinct_counts_are_known_together", "addresses = NULL"),
     ("data_quality_daily", "every_line_is_accounted_for", "accepted_count = 7"),
+    ("data_quality_daily", "duplicate_files_are_files", "duplicate_file_count = 2"),
     ("data_quality_daily", "late_lines_are_accepted_lines", "late_count = 7"),
     ("data_quality_daily", "reject_rate_exists_exactly_with_lines", "reject_rate = NULL"),
     ("deletions_monthly", "months_start_on_their_first_day", "month = month + 1"),

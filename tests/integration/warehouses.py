@@ -70,7 +70,9 @@ def refusal(day: date, person: int) -> Row:
 
 
 def received_file(day: date, **counts: int) -> Row:
-    figures = dict.fromkeys(("read", "accepted", "rejected", "duplicate", "suppressed", "late"), 0) | counts
+    figures = (
+        dict.fromkeys(("read", "accepted", "rejected", "duplicate", "suppressed", "late", "undeclared"), 0) | counts
+    )
     return {"received_date": day, "source": "access", "state": "committed"} | {
         f"{name}_count": count for name, count in figures.items()
     }

@@ -30,7 +30,7 @@ CATALOGUE = load_catalogue(SETTINGS.contracts)
 PAGE_VIEWS = polars_schema(CATALOGUE.get("lake", "page_views"))
 NO_FILES = pl.DataFrame(schema={"received_date": pl.Date, "source": pl.String, "state": pl.String}).with_columns(
     pl.lit(None, pl.Int64).alias(f"{name}_count")
-    for name in ("read", "accepted", "rejected", "duplicate", "suppressed", "late")
+    for name in ("read", "accepted", "rejected", "duplicate", "suppressed", "late", "undeclared")
 )
 BUILT_AT = datetime(2026, 11, 22, tzinfo=UTC)
 HOURS = 40  # before and after a midnight
