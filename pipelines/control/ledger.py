@@ -61,6 +61,7 @@ deliveries = sa.Table(
     sa.Column("duplicate_count", sa.BigInteger, nullable=False),
     sa.Column("suppressed_count", sa.BigInteger, nullable=False),
     sa.Column("late_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("undeclared_count", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 sa.Index(

@@ -103,7 +103,8 @@ def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
         *((key.parent, _name_keyring(key.name)) for key in keys),
         *((ledger.parent, rf"{re.escape(ledger.name)}{LEDGER_SUFFIX}") for ledger in _find_ledger(settings)),
     ]
-    given = (settings.canaries, settings.country_database, settings.contracts, settings.sql, lake.directory)
+    files = (settings.canaries, settings.country_database, settings.datacentre_networks)
+    given = (*files, settings.contracts, settings.sql, lake.directory)
     whole = [settings.airflow_home, *(Path(path).absolute() for path in given if path)]
     placed = [(_locate(directory), pattern) for directory, pattern in names]
     patterns = {each: "|".join(pattern for directory, pattern in placed if directory == each) for each, _ in placed}

@@ -15,6 +15,7 @@ from pipelines.control.ledger import open_ledger
 from pipelines.control.quality_results import latest_results, list_results
 from pipelines.errors import ConfigurationError, MissingKeyError, TokumeiError
 from pipelines.ingestion.country import open_country_database
+from pipelines.ingestion.datacentres import open_datacentre_networks
 from pipelines.journeys.anomalies import compare_with_weeks_before
 from pipelines.lake.evolution import find_misfits, find_new_columns
 from pipelines.lake.layout import find_table, open_lake, read_log
@@ -41,6 +42,7 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         "ledger": _examine_ledger,
         "lake": _examine_lake,
         "countries": _examine_countries,
+        "datacentres": _examine_datacentres,
         "names in free text": _examine_names,
         "quality": _examine_quality,
     }
@@ -113,6 +115,11 @@ def _examine_quality(settings: Settings) -> str:
     compared = compare_with_weeks_before(ledger, settings.warehouse_file, now)
     anomalies = [str(comparison) for comparison in compared if comparison.is_anomaly]
     return "; ".join([f"{broken} of {len(judged)} rules are broken, see `tokumei quality`", *anomalies])
+
+
+def _examine_datacentres(settings: Settings) -> str:
+    networks = open_datacentre_networks(settings.datacentre_networks)
+    return "unknown, for want of TOKUMEI_DATACENTRE_NETWORKS" if networks is None else f"by {networks.describe()}"
 
 
 def _examine_names(settings: Settings) -> str:

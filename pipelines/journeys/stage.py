@@ -53,7 +53,7 @@ def guard_staging(source: str, make_stage: Callable[[], Stage]) -> Stage:
         except UNEXPECTED as error:
             found = describe_error(error)
         else:
-            step.count(rejected=stage.tally.counts.rejected, undeclared=stage.tally.undeclared_count)
+            step.count(rejected=stage.tally.counts.rejected, undeclared=stage.tally.counts.undeclared)
             return stage
         raise DataQualityError(f"{source}: {found}", hint="report this, it is a defect of the pipeline")
 

@@ -30,6 +30,7 @@ SOURCE_FILES = {
     "duplicate_count": "BIGINT",
     "suppressed_count": "BIGINT",
     "late_count": "BIGINT",
+    "undeclared_count": "BIGINT",
 }
 DELETION_FACTS = {
     "month": "DATE",

@@ -56,8 +56,23 @@ def answer(day: date, person: int, csat: int = 5) -> Row:
     }
 
 
+def refusal(day: date, person: int) -> Row:
+    """A login that was refused."""
+    return {
+        "event_at": datetime(day.year, day.month, day.day, 3, tzinfo=UTC),
+        "event_date": day,
+        "subject_bucket": person % 2,
+        "user_pseudonym": pseudonym(person + 1300),
+        "device_pseudonym": pseudonym(person + 1700),
+        "key_id": "security-1",
+        "is_login_failure": True,
+    }
+
+
 def received_file(day: date, **counts: int) -> Row:
-    figures = dict.fromkeys(("read", "accepted", "rejected", "duplicate", "suppressed", "late"), 0) | counts
+    figures = (
+        dict.fromkeys(("read", "accepted", "rejected", "duplicate", "suppressed", "late", "undeclared"), 0) | counts
+    )
     return {"received_date": day, "source": "access", "state": "committed"} | {
         f"{name}_count": count for name, count in figures.items()
     }
@@ -90,6 +105,7 @@ def busy_inputs(days: int = 2) -> dict[str, pl.DataFrame]:
         page_views=[view(day, person) for day in dates for person in range(40)],
         searches=[search(day, person) for day in dates for person in range(12)],
         survey_responses=[answer(day, person) for day in dates for person in range(30)],
+        security_events=[refusal(day, person) for day in dates for person in range(12)],
         source_files=[received_file(day, read=40, accepted=40) for day in dates],
         deletion_facts=[{"month": MONDAY.replace(day=1), "fact": "completed", "days": 2.5, "row_count": 7}] * 12,
     )
