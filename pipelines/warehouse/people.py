@@ -1,4 +1,4 @@
-"""Between lake and marts: the requests, page views and visits of people, which every mart of usage reads.
+"""Between lake and marts: the requests, page views and visits of people, and those of bots, which marts of usage read.
 
 They name visitors, so they are views, and a table in memory, that live as long as a build and are never in its file.
 """
@@ -14,12 +14,12 @@ import duckdb
 from pipelines.warehouse.statements import bind_select, read_people
 
 PEOPLE_SOURCE = "lake.page_views"
-VIEWS = ("requests", "page_views")
+VIEWS = ("requests", "page_views", "bot_requests")
 DAY = timedelta(days=1)
 
 
 def create_people(engine: duckdb.DuckDBPyConnection, sql_directory: Path) -> None:
-    """Create the views of people.requests and people.page_views over lake.page_views."""
+    """Create the views of people.requests, page_views and bot_requests over lake.page_views."""
     engine.execute("CREATE SCHEMA people")
     for name in VIEWS:
         engine.execute(f"CREATE VIEW people.{name} AS\n{read_people(sql_directory, name)}")
