@@ -44,6 +44,9 @@ LAKE_ASSETS = [
 MART_ASSETS = [
     Asset("usage_daily"),
     Asset("usage_by_environment_daily"),
+    Asset("usage_by_page_daily"),
+    Asset("traffic_sources_daily"),
+    Asset("bots_daily"),
     Asset("search_terms_daily"),
     Asset("satisfaction_weekly"),
     Asset("data_quality_daily"),

@@ -89,7 +89,7 @@ def test_meta_tells_what_the_file_is(tmp_path: Path):
     (build_row,) = rows_of(built.path, "meta.build")
     assert build_row["event_dates"] == ["2026-11-02", "2026-11-03"]
     assert built.event_dates == (MONDAY, MONDAY + timedelta(days=1))
-    assert build_row["contract_versions"]["marts.usage_daily"] == "2.0.0"
+    assert build_row["contract_versions"]["marts.usage_daily"] == "2.1.0"
 
 
 def test_no_pseudonym_and_no_binary_column_is_in_the_file(tmp_path: Path):

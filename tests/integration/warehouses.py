@@ -39,7 +39,15 @@ def view(day: date, person: int, minute: int = 0) -> Row:
         "browser_family": f"Browser {person % 3}",
         "os_family": "Linux",
         "device_class": "desktop",
+        "page_group": "item",
+        "route": "/item/{id}",
+        "referrer_channel": "search_engine",
+        "referrer_source": "google",
     }
+
+
+def bot_view(day: date, person: int) -> Row:
+    return view(day, person) | {"user_pseudonym": None, "is_page_view": False, "bot_family": "search_engine"}
 
 
 def search(day: date, person: int, term: str = "camera") -> Row:
@@ -102,7 +110,7 @@ def busy_inputs(days: int = 2) -> dict[str, pl.DataFrame]:
     """Enough people on each day for every mart to have rows."""
     dates = [MONDAY + timedelta(days=offset) for offset in range(days)]
     return inputs_from(
-        page_views=[view(day, person) for day in dates for person in range(40)],
+        page_views=[row for day in dates for row in (bot_view(day, 40), *(view(day, person) for person in range(40)))],
         searches=[search(day, person) for day in dates for person in range(12)],
         survey_responses=[answer(day, person) for day in dates for person in range(30)],
         security_events=[refusal(day, person) for day in dates for person in range(12)],
