@@ -22,7 +22,7 @@ from pipelines.warehouse.directory import (
 )
 from pipelines.warehouse.engine import engine_errors, open_engine, quote_text
 from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_mart, split_days
-from pipelines.warehouse.people import PEOPLE_SOURCE, create_people, gather_visits
+from pipelines.warehouse.people import create_people, gather_visits
 from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations
 
@@ -90,14 +90,12 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         engine_errors("building the marts"),
         open_engine(timezone=timezone, options={"memory_limit": memory_limit, "temp_directory": str(spill)}) as engine,
     ):
-        selected = _select_inputs(catalogue, inputs)
-        create_relations(engine, catalogue, selected)
+        create_relations(engine, catalogue, _select_inputs(catalogue, inputs))
         _create_file(engine, building)
         versions = _attach_published(engine, published)
         marts = [plan_mart(engine, contract, event_dates, versions) for contract in catalogue.layer("marts")]
         mark_bots_by_rate(engine, catalogue, sql_directory, marts)
-        if PEOPLE_SOURCE in selected:
-            create_people(engine, sql_directory)
+        create_people(engine, sql_directory)
         _build_tables(engine, marts, sql_directory)
         tables = [(mart.name, len(engine.table(mart.table))) for mart in marts]
         days = sorted(_unite(mart.days for mart in marts if mart.follows_events))

@@ -1,4 +1,4 @@
-"""Between lake and marts: the requests, page views and visits of people, which every mart of usage reads.
+"""Between lake and marts: the requests, page views, visits and answers of people, which every mart about people reads.
 
 They name visitors, so they are views, and a table in memory, that live as long as a build and are never in its file.
 """
@@ -14,15 +14,18 @@ import duckdb
 from pipelines.warehouse.statements import bind_select, read_people
 
 PEOPLE_SOURCE = "lake.page_views"
-VIEWS = ("requests", "page_views")
+# In the order in which they can be made, and what each is made from.
+VIEWS = {"requests": PEOPLE_SOURCE, "page_views": PEOPLE_SOURCE, "answers": "lake.survey_responses"}
 DAY = timedelta(days=1)
 
 
 def create_people(engine: duckdb.DuckDBPyConnection, sql_directory: Path) -> None:
-    """Create the views of people.requests and people.page_views over lake.page_views."""
+    """Create the view people.<name> of each lake table that marts read."""
     engine.execute("CREATE SCHEMA people")
-    for name in VIEWS:
-        engine.execute(f"CREATE VIEW people.{name} AS\n{read_people(sql_directory, name)}")
+    found = {f"lake.{name}" for (name,) in engine.sql("SHOW TABLES FROM lake").fetchall()}
+    for name, source in VIEWS.items():
+        if source in found:
+            engine.execute(f"CREATE VIEW people.{name} AS\n{read_people(sql_directory, name)}")
 
 
 def gather_visits(engine: duckdb.DuckDBPyConnection, sql_directory: Path, days: Iterable[date]) -> None:

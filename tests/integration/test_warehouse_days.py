@@ -66,12 +66,12 @@ def test_a_named_day_makes_its_whole_week_anew(tmp_path: Path):
     sunday, next_monday = MONDAY + timedelta(days=6), MONDAY + timedelta(days=7)
     answers = [answer(day, person) for day in (MONDAY, sunday, next_monday) for person in range(10)]
     publish(build(tmp_path, inputs_from(survey_responses=answers)))
-    late = [answer(MONDAY + timedelta(days=2), 99)]
+    late = [answer(MONDAY + timedelta(days=2), person) for person in range(95, 100)]
     rows = rows_of(
         build(tmp_path, inputs_from(survey_responses=answers + late), [late[0]["event_date"]]).path,
         "marts.satisfaction_weekly",
     )
-    assert [(row["week_start"], row["response_count"]) for row in rows] == [("2026-11-02", 21), ("2026-11-09", 10)]
+    assert [(row["week_start"], row["response_count"]) for row in rows] == [("2026-11-02", 25), ("2026-11-09", 10)]
 
 
 def test_ledger_mart_is_whole_whatever_days_are_named(tmp_path: Path):

@@ -31,8 +31,8 @@ def test_mart_has_the_rows_computed_by_hand(case: Path):
     query = read_query(SETTINGS.sql, contract.name)
     with open_engine(timezone=params.get("timezone", "Asia/Tokyo"), options={}) as engine:
         create_relations(engine, CATALOGUE, {name: read_rows(case, name) for name in inputs_of(contract)})
+        create_people(engine, SETTINGS.sql)
         if PEOPLE_SOURCE in inputs_of(contract):
-            create_people(engine, SETTINGS.sql)
             gather_visits(engine, SETTINGS.sql, params["event_dates"])
         gather_cells(engine, contract, SETTINGS.sql, params["event_dates"], params.get("minimum_people", 0))
         mart = select_mart(engine, contract, query, params["event_dates"], params.get("minimum_people", 0)).pl()
