@@ -127,7 +127,7 @@ def test_search_terms_are_those_of_enough_people(pages: list[Row]):
             "search_count": sum(page["page_number"] == 1 for page in found),
             "zero_result_count": sum(page["page_number"] == 1 and page["result_count"] == 0 for page in found),
             "click_count": sum(page["was_clicked"] is True for page in found),
-            "people_at_least": people - people % 5,
+            "people_at_least": max(people - people % 5, K),
         }
         for (day, term), found in sorted(by_term.items())
         if (people := len({page["people_sketch"] for page in found})) >= K

@@ -10,12 +10,11 @@ SELECT week_start FROM marts.satisfaction_by_segment_weekly WHERE isodow(week_st
 SELECT week_start FROM marts.satisfaction_by_segment_weekly
 WHERE greatest(respondents, csat_count, nps_count, ces_count) > response_count;
 
--- check: scores_exist_exactly_from_thirty_answers
--- Counts are rounded to 5, so that 30 may stand for 28 to 32.
+-- check: scores_exist_only_from_thirty_answers
 SELECT week_start FROM marts.satisfaction_by_segment_weekly
-WHERE (csat_count < 30 AND csat_rate IS NOT NULL) OR (csat_count > 30 AND csat_rate IS NULL)
-    OR (nps_count < 30 AND nps IS NOT NULL) OR (nps_count > 30 AND nps IS NULL)
-    OR (ces_count < 30 AND ces_mean IS NOT NULL) OR (ces_count > 30 AND ces_mean IS NULL);
+WHERE (csat_count < 30 AND csat_rate IS NOT NULL)
+    OR (nps_count < 30 AND nps IS NOT NULL)
+    OR (ces_count < 30 AND ces_mean IS NOT NULL);
 
 -- check: every_score_has_its_interval
 SELECT week_start FROM marts.satisfaction_by_segment_weekly
@@ -36,18 +35,18 @@ WHERE csat_rate NOT BETWEEN csat_low - 1e-9 AND csat_high + 1e-9
 SELECT week_start FROM marts.satisfaction_by_segment_weekly WHERE csat_top_rate > csat_rate;
 
 -- check: segments_are_parts_of_their_survey
--- Every rounded count is off by at most 2.5.
+-- Every rounded count is off by less than 5.
 SELECT week_start, survey_id
 FROM marts.satisfaction_by_segment_weekly AS part
 LEFT JOIN marts.satisfaction_weekly AS whole USING (week_start, survey_id)
 GROUP BY week_start, survey_id, whole.response_count
-HAVING whole.response_count IS NULL OR abs(sum(part.response_count) - whole.response_count) > 2.5 * (count(*) + 1);
+HAVING whole.response_count IS NULL OR abs(sum(part.response_count) - whole.response_count) >= 5 * (count(*) + 1);
 
 -- check: withheld_scores_are_about_thirty_answers_or_none
--- As far as rounded counts tell, each of which is off by at most 2.5; of a score that nobody gave all are 0.
+-- As far as rounded counts tell, each of which is off by less than 5; of a score that nobody gave all are 0.
 SELECT week_start, survey_id
 FROM marts.satisfaction_by_segment_weekly
 GROUP BY week_start, survey_id
-HAVING (count(csat_rate) > 0 AND sum(csat_count) FILTER (csat_rate IS NULL) BETWEEN 1 AND 29 - 2.5 * count(*))
-    OR (count(nps) > 0 AND sum(nps_count) FILTER (nps IS NULL) BETWEEN 1 AND 29 - 2.5 * count(*))
-    OR (count(ces_mean) > 0 AND sum(ces_count) FILTER (ces_mean IS NULL) BETWEEN 1 AND 29 - 2.5 * count(*));
+HAVING (count(csat_rate) > 0 AND sum(csat_count) FILTER (csat_rate IS NULL) BETWEEN 1 AND 30 - 5 * count(*))
+    OR (count(nps) > 0 AND sum(nps_count) FILTER (nps IS NULL) BETWEEN 1 AND 30 - 5 * count(*))
+    OR (count(ces_mean) > 0 AND sum(ces_count) FILTER (ces_mean IS NULL) BETWEEN 1 AND 30 - 5 * count(*));
