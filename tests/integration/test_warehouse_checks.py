@@ -18,6 +18,23 @@ CATALOGUE = load_catalogue(SETTINGS.contracts)
 MARTS = CATALOGUE.layer("marts")
 MONDAY = date(2026, 11, 2)
 
+SCORES = {
+    "csat_count": 30,
+    "csat_rate": 0.8,
+    "csat_low": 0.63,
+    "csat_high": 0.9,
+    "csat_top_rate": 0.33,
+    "csat_top_low": 0.19,
+    "csat_top_high": 0.51,
+    "nps_count": 30,
+    "nps": 30.0,
+    "nps_low": 1.0,
+    "nps_high": 54.0,
+    "ces_count": 30,
+    "ces_mean": None,
+    "ces_low": None,
+    "ces_high": None,
+}
 SOUND = {
     "usage_daily": {
         "event_date": MONDAY,
@@ -77,20 +94,34 @@ SOUND = {
         "click_count": 3,
         "people_at_least": 10,
     },
+    "search_daily": {
+        "event_date": MONDAY,
+        "searches": 40,
+        "result_pages": 60,
+        "distinct_terms": 12,
+        "zero_result_rate": 0.1,
+        "click_rate": 0.4,
+        "pages_per_search": 1.5,
+        "search_visits": 20,
+        "search_page_views": 30,
+        "refinement_rate": 1 / 3,
+        "search_exit_rate": 0.25,
+    },
     "satisfaction_weekly": {
         "week_start": MONDAY,
         "survey_id": "after_sale",
         "response_count": 40,
-        "csat_count": 30,
-        "csat_rate": 0.8,
-        "csat_low": 0.63,
-        "csat_high": 0.9,
-        "nps_count": 30,
-        "nps": 30.0,
-        "nps_low": 0.7,
-        "nps_high": 53.9,
-        "ces_count": 29,
-        "ces_mean": None,
+        "respondents": 35,
+        "response_rate": 0.2,
+        **SCORES,
+    },
+    "satisfaction_by_segment_weekly": {
+        "week_start": MONDAY,
+        "survey_id": "after_sale",
+        "segment": "buyer",
+        "response_count": 40,
+        "respondents": 35,
+        **SCORES,
     },
     "security_daily": {
         "event_date": MONDAY,
@@ -138,6 +169,18 @@ SOUND = {
         "canary_recall": 29 / 30,
     },
 }
+SATISFACTION = ("satisfaction_weekly", "satisfaction_by_segment_weekly")
+BROKEN_SCORES = [
+    ("weeks_start_on_monday", "week_start = DATE '2026-11-03'"),
+    ("people_and_scores_are_among_the_answers", "response_count = 25"),
+    ("every_score_has_its_interval", "nps_low = NULL"),
+    ("scores_lie_within_their_intervals", "csat_high = 0.7"),
+    ("the_top_box_is_one_of_the_top_two", "csat_rate = 0.3, csat_low = 0.2"),
+]
+ONE_OF_TWO_WITHHELD = """ces_count = 20;
+INSERT INTO marts.satisfaction_by_segment_weekly FROM marts.satisfaction_by_segment_weekly
+SELECT * REPLACE ('seller' AS segment, 35 AS ces_count, 5 AS ces_mean, 4 AS ces_low, 6 AS ces_high)
+"""
 BROKEN = [
     ("usage_daily", "page_views_cover_visits_visitors_and_members", "visitors = page_views + 1"),
     ("usage_daily", "page_views_are_requests_of_people", "bot_request_count = 51"),
@@ -161,11 +204,17 @@ BROKEN = [
     ("usage_by_environment_daily", "only_days_of_few_people_are_withheld", "event_date = DATE '2026-11-03'"),
     ("search_terms_daily", "no_term_is_about_few_people", "people_at_least = 9"),
     ("search_terms_daily", "searches_cover_those_without_results", "zero_result_count = 21"),
-    ("satisfaction_weekly", "no_row_is_about_few_people", "response_count = 9"),
-    ("satisfaction_weekly", "weeks_start_on_monday", "week_start = DATE '2026-11-03'"),
-    ("satisfaction_weekly", "scores_are_among_the_answers", "response_count = 29"),
-    ("satisfaction_weekly", "scores_exist_exactly_from_thirty_answers", "ces_mean = 4.5"),
-    ("satisfaction_weekly", "scores_lie_within_their_intervals", "csat_high = 0.7"),
+    ("search_daily", "result_pages_cover_searches_and_terms", "result_pages = 39"),
+    ("search_daily", "search_page_views_cover_search_visits", "search_page_views = 19"),
+    ("search_daily", "rates_exist_exactly_with_what_they_are_of", "search_exit_rate = NULL"),
+    ("search_daily", "search_visits_are_visits_of_their_day", "search_visits = 61"),
+    ("satisfaction_weekly", "no_row_is_about_few_people", "respondents = 5"),
+    *((table, check, change) for table in SATISFACTION for check, change in BROKEN_SCORES),
+    ("satisfaction_weekly", "scores_exist_exactly_from_thirty_answers", "csat_count = 25"),
+    ("satisfaction_by_segment_weekly", "scores_exist_only_from_thirty_answers", "csat_count = 25"),
+    ("satisfaction_by_segment_weekly", "no_segment_is_about_few_people", "respondents = 5"),
+    ("satisfaction_by_segment_weekly", "segments_are_parts_of_their_survey", "response_count = 65"),
+    ("satisfaction_by_segment_weekly", "withheld_scores_are_about_thirty_answers_or_none", ONE_OF_TWO_WITHHELD),
     ("security_daily", "parts_are_within_the_whole", "networks = 901"),
     ("security_daily", "nothing_is_told_of_few_clients", "clients = 999"),
     ("security_daily", "distinct_counts_are_known_together", "addresses = NULL"),
