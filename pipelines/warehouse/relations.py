@@ -50,19 +50,19 @@ def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, in
     """Make every input readable under its own name, with the column names and types of its contract.
 
     Parquet files stay where they are and are read as needed; the values of the columns that name their hive-style
-    partition directories come from the path, and a column that a file lacks is null. A frame, or an empty list of
-    files, becomes a table in memory. Without restrictions among them nobody is restricted.
+    partition directories come from the path, and a column that a file lacks is null. A frame becomes a table in memory.
+    Without restrictions among them nobody is restricted.
     """
     engine.execute("CREATE SCHEMA lake; CREATE SCHEMA control")
     nobody: Inputs = {RESTRICTIONS: []}
     for name, source in {**nobody, **inputs}.items():
         schema = _schema_of(catalogue, name)
-        if isinstance(source, pl.DataFrame):
+        if not len(source):
+            _create_nothing(engine, name, schema)
+        elif isinstance(source, pl.DataFrame):
             _create_table(engine, name, schema, source)
-        elif source:
-            _create_view(engine, name, schema, source)
         else:
-            _create_table(engine, name, schema, pl.DataFrame(schema=dict.fromkeys(schema, pl.Null)))
+            _create_view(engine, name, schema, source)
 
 
 def find_dates(engine: duckdb.DuckDBPyConnection, name: str, among: Iterable[date] | None = None) -> set[date]:
@@ -85,6 +85,11 @@ def _schema_of(catalogue: Catalogue, name: str) -> dict[str, str]:
             f"{name} is no input of marts", hint=f"pass lake.<table>, {' or '.join(LEDGER_SCHEMAS)}"
         )
     return duckdb_schema(catalogue.get("lake", table))
+
+
+def _create_nothing(engine: duckdb.DuckDBPyConnection, name: str, schema: Mapping[str, str]) -> None:
+    """A relation that DuckDB knows to be empty, so that to leave out nobody takes no reading of who is there."""
+    engine.execute(f"CREATE VIEW {name} AS SELECT {_cast_columns(schema, lambda _: 'NULL')} WHERE false")
 
 
 def _create_table(engine: duckdb.DuckDBPyConnection, name: str, schema: Mapping[str, str], frame: pl.DataFrame) -> None:
