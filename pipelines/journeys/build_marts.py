@@ -24,6 +24,7 @@ from pipelines.telemetry import record_step
 from pipelines.warehouse.build import BuiltWarehouse, build_warehouse
 from pipelines.warehouse.checks import run_checks
 from pipelines.warehouse.directory import sweep_dead_builds
+from pipelines.warehouse.export import is_exported
 from pipelines.warehouse.extract import read_content, read_mart
 from pipelines.warehouse.serve import publish_warehouse
 
@@ -83,7 +84,7 @@ def _find_current(house: House) -> PublishedMarts | None:
         return None
     content = read_content(path)
     declared = {contract.name: contract.version for contract in house.catalogue.layer("marts")}
-    if content.versions != declared or not _counts_every_file(house, path):
+    if content.versions != declared or not _counts_every_file(house, path) or not is_exported(path):
         return None
     return PublishedMarts(path, content.row_counts, ())
 
@@ -99,7 +100,7 @@ def _publish(house: House, dates: Sequence[date], restricted: pl.DataFrame) -> P
         house.settings.warehouse_directory,
         house.catalogue,
         house.settings.sql,
-        _read_inputs(house, restricted),
+        read_inputs(house, restricted),
         dates,
         timezone=house.settings.timezone,
         memory_limit=house.settings.memory_limit,
@@ -110,7 +111,7 @@ def _publish(house: House, dates: Sequence[date], restricted: pl.DataFrame) -> P
     return PublishedMarts(path, dict(built.tables), built.event_dates)
 
 
-def _read_inputs(house: House, restricted: pl.DataFrame) -> dict[str, Sequence[str] | pl.DataFrame]:
+def read_inputs(house: House, restricted: pl.DataFrame) -> dict[str, Sequence[str] | pl.DataFrame]:
     """The relations that marts read, by the names that their SQL uses."""
     tables = {f"lake.{contract.name}": file_uris(house.lake, contract) for contract in house.catalogue.layer("lake")}
     facts = deletion_facts(house.ledger, house.settings.zone, house.now(), house.settings.deadline_days)
