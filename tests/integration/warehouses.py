@@ -113,6 +113,7 @@ def busy_inputs(days: int = 2) -> dict[str, pl.DataFrame]:
         page_views=[row for day in dates for row in (bot_view(day, 40), *(view(day, person) for person in range(40)))],
         searches=[search(day, person) for day in dates for person in range(12)],
         survey_responses=[answer(day, person) for day in dates for person in range(30)],
+        restrictions=[{"purpose": "usage", "pseudonym": pseudonym(4000)}],
         security_events=[refusal(day, person) for day in dates for person in range(12)],
         source_files=[received_file(day, read=40, accepted=40) for day in dates],
         deletion_facts=[{"month": MONDAY.replace(day=1), "fact": "completed", "days": 2.5, "row_count": 7}] * 12,
