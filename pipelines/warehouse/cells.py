@@ -58,13 +58,12 @@ JOIN (FROM cells.places JOIN cells.cuts USING ({group}) WHERE last_merged IS NOT
 
 
 def split_periods(contract: Contract, days: Iterable[date]) -> Iterator[frozenset[date]]:
-    """The days of one period of a mart after the other, so that memory holds the people of one; all without cells."""
+    """The days of a mart, one ISO week of them at a time, so that memory holds no more people's; all without cells."""
     if contract.cells is None:
         yield frozenset(days)
         return
-    is_weekly = contract.properties["period"] == "week"
-    for _, period in groupby(sorted(days), lambda day: day.isocalendar()[:2] if is_weekly else day):
-        yield frozenset(period)
+    for _, week in groupby(sorted(days), lambda day: day.isocalendar()[:2]):
+        yield frozenset(week)
 
 
 def gather_cells(

@@ -1,17 +1,18 @@
-"""An attacker with every published figure, by integer programs: no withheld cell is told, by one build or by two."""
+"""An attacker with every published figure, by integer programs: no withheld cell is told, by one build or by two.
+
+Marts have nothing in common but totals and people, so that each is attacked by itself, with the totals of its periods.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from math import inf
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
-from tests.property.linear_attack import Attacker, Cell, Range, Told
 
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Catalogue, Contract, load_catalogue
@@ -20,21 +21,14 @@ from pipelines.warehouse.build import build_warehouse
 from pipelines.warehouse.cells import MERGED, group_columns
 from pipelines.warehouse.extract import read_mart
 from pipelines.warehouse.relations import LEDGER_SCHEMAS
+from tests.property.linear_attack import Attacker, Cell, Range, Told
 
 SETTINGS = load_settings()
 CATALOGUE = load_catalogue(SETTINGS.contracts)
 LAKE = CATALOGUE.layer("lake")
 MARTS = [contract for contract in CATALOGUE.layer("marts") if contract.cells]
-TOTALS = {
-    mart.name: next(
-        (each for each in CATALOGUE.layer("marts") if sorted(each.properties["primaryKey"]) == sorted(group_columns(mart))),
-        None,
-    )
-    for mart in MARTS
-}
-EVENTS = ("page_views", "response_count")
 MONDAY = date(2026, 11, 2)
-DAYS = [MONDAY + timedelta(days=number) for number in range(16)]
+DAYS = [MONDAY + timedelta(days=number) for number in range(12)]
 ENVIRONMENTS = [
     ("desktop", "Chrome", 144, "Windows", None, "ja"),
     ("mobile", "Safari", 26, "iOS", 26, "ja"),
@@ -49,6 +43,7 @@ SOURCES = [("direct", None), ("search", "Google"), ("social", "X"), ("internal",
 Row = dict[str, object]
 Change = Callable[[Contract], Contract]
 Group = tuple[object, ...]
+UNKNOWN = (0, 10_000)
 
 
 def keep(contract: Contract) -> Contract:
@@ -123,9 +118,9 @@ def schema_of(table: str) -> dict[str, pl.DataType]:
 @cache
 def publish(change: Change, late: int = 0) -> dict[str, pl.DataFrame]:
     """Every mart with cells, changed, and the totals beside them, as they are, of one build."""
-    totals = {mart.name: mart for mart in TOTALS.values() if mart is not None}
+    totals = {mart.name: mart for mart in map(totals_of, MARTS) if mart is not None}
     marts = (*map(change, MARTS), *totals.values())
-    inputs = {f"lake.{table.name}": [] for table in LAKE} | dict.fromkeys(LEDGER_SCHEMAS, []) | events(late)
+    inputs = {f"lake.{table.name}": [] for table in LAKE} | {name: [] for name in LEDGER_SCHEMAS} | events(late)
     with TemporaryDirectory() as directory:
         built = build_warehouse(
             *(Path(directory), Catalogue((*LAKE, *marts)), SETTINGS.sql, inputs, None),
@@ -136,47 +131,67 @@ def publish(change: Change, late: int = 0) -> dict[str, pl.DataFrame]:
         return {mart.name: read_mart(built.path, mart.name) for mart in marts}
 
 
+def totals_of(mart: Contract) -> Contract | None:
+    """The mart of one row for each period of another that tells most of the same figures."""
+    wanted = {str(mart.properties["peopleColumn"]), events_of(mart)}
+    key = sorted(group_columns(mart))
+    found = [each for each in CATALOGUE.layer("marts") if sorted(each.properties["primaryKey"]) == key]
+    return max(found, key=lambda each: len(wanted & {column.name for column in each.columns}), default=None)
+
+
+def events_of(mart: Contract) -> str:
+    """What each of a cell's people has at least one of, and what adds up over cells."""
+    names = {column.name for column in mart.columns}
+    return next(name for name in ("visits", "page_views", "response_count") if name in names)
+
+
+def moves_events(mart: Contract) -> bool:
+    """A late page view may put a whole visit under another label, and a visit counts on the day on which it starts."""
+    return events_of(mart) == "visits"
+
+
 def range_of(contract: Contract, row: Row, name: str, step: int | None = None) -> Range:
     """What a figure can have been before it was rounded; step: that of rounding to the nearest."""
     if name not in row:
-        return 0, inf
+        return UNKNOWN
     figure = row[name]
     rounded = int(contract.column(name).round_to or 1)
     off = step // 2 if step else rounded - 1 if contract.cells else rounded // 2
     return max(figure - off, 0), figure + off
 
 
-def tell(
-    mart: Contract, tables: dict[str, pl.DataFrame], step: int | None = None
-) -> dict[Group, Told]:
+def tell(mart: Contract, tables: dict[str, pl.DataFrame], step: int | None = None) -> dict[Group, Told]:
     """What one build tells of each period of one mart."""
-    group, people, weight = group_columns(mart), str(mart.properties["peopleColumn"]), events_of(mart)
-    totals = TOTALS[mart.name]
-    everything = tables[totals.name].to_dicts() if totals else []
-    found = {tuple(row[name] for name in group): row for row in everything}
+    group, counted = group_columns(mart), (str(mart.properties["peopleColumn"]), events_of(mart))
     shown: dict[Group, dict[Cell, tuple[Range, Range]]] = {}
     for row in tables[mart.name].iter_rows(named=True):
-        low, high = range_of(mart, row, people, step)
+        (low, high), weight = (range_of(mart, row, name, step) for name in counted)
         cell = tuple(row[name] for name in mart.cells.dimensions)
-        figures = (max(low, mart.minimum_people), high), range_of(mart, row, weight, step)
-        shown.setdefault(tuple(row[name] for name in group), {})[cell] = figures
+        shown.setdefault(tuple(row[name] for name in group), {})[cell] = (max(low, mart.minimum_people), high), weight
+    totals = tell_totals(mart, tables)
     merged = (MERGED,) * len(mart.cells.dimensions)
     return {
         key: Told(
-            minimum=mart.minimum_people,
-            people=range_of(totals, found[key], people) if key in found else (0, 1000),
-            events=range_of(totals, found[key], weight) if key in found else (0, 1000),
+            mart.minimum_people,
+            *totals.get(key, (UNKNOWN, UNKNOWN)),
             shown={cell: figures for cell, figures in shown.get(key, {}).items() if cell != merged},
             merged=shown.get(key, {}).get(merged),
         )
-        for key in found.keys() | shown.keys()
+        for key in totals.keys() | shown.keys()
     }
 
 
-def events_of(mart: Contract) -> str:
-    """What each of a cell's people has at least one of, and what adds up over cells."""
-    names = {column.name for column in mart.columns}
-    return next(name for name in EVENTS if name in names)
+def tell_totals(mart: Contract, tables: dict[str, pl.DataFrame]) -> dict[Group, tuple[Range, Range]]:
+    """People and events of each period, all cells together."""
+    if (totals := totals_of(mart)) is None:
+        return {}
+    names = (str(mart.properties["peopleColumn"]), events_of(mart))
+    found = {}
+    for row in tables[totals.name].iter_rows(named=True):
+        people, weight = (range_of(totals, row, name) for name in names)
+        key = tuple(row[name] for name in group_columns(mart))
+        found[key] = (0 if moves_events(mart) else people[0], people[1]), weight
+    return found
 
 
 def truth_of(mart: Contract, late: int = 0) -> dict[Group, dict[Cell, int]]:
@@ -238,47 +253,41 @@ def round_all(mart: Contract, tables: dict[str, pl.DataFrame], step: int | None)
     return tables | {mart.name: tables[mart.name].with_columns((figures + step // 2) // step * step)}
 
 
-def counts_events_alone(mart: Contract) -> bool:
-    """A late event may put a whole visit under another label, so that of cells of visits no more is known than before."""
-    return "people.visits" not in (SETTINGS.sql / "marts" / mart.name / "cells.sql").read_text()
-
-
 every_mart = pytest.mark.parametrize("mart", MARTS, ids=lambda mart: mart.name)
-marts_of_events = pytest.mark.parametrize("mart", [*filter(counts_events_alone, MARTS)], ids=lambda mart: mart.name)
+marts_of_events = pytest.mark.parametrize(
+    "mart", [mart for mart in MARTS if not moves_events(mart)], ids=lambda mart: mart.name
+)
 
 
 @every_mart
 def test_no_withheld_cell_is_recovered_from_one_build(mart: Contract):
     withheld, shown = attack_build(mart, keep)
-    print(len(withheld), sum(withheld), len(shown), sum(shown))
     assert withheld
     assert not any(withheld)
-    assert sum(shown) <= 0.02 * len(shown)
+    assert not any(shown)
 
 
 @every_mart
 def test_cells_that_are_not_merged_are_recovered(mart: Contract):
     withheld, _ = attack_build(mart, leave_apart)
-    print(len(withheld), sum(withheld))
-    assert sum(withheld) > 0.5 * len(withheld)
+    assert sum(withheld) > 0.3 * len(withheld)
 
 
 @marts_of_events
-def test_late_event_is_not_found_in_what_two_builds_differ_in(mart: Contract):
-    found = attack_late(mart, keep, late=1)
-    print(found)
+@pytest.mark.parametrize("late", [1, 3])
+def test_late_events_are_not_found_in_what_two_builds_differ_in(mart: Contract, late: int):
+    found = attack_late(mart, keep, late)
+    assert found
     assert not any(found)
 
 
 @marts_of_events
 def test_late_event_is_found_in_exact_cells(mart: Contract):
     found = attack_late(mart, leave_exact, late=1)
-    print(found)
     assert sum(found) > 0.5 * len(found)
 
 
 @marts_of_events
 def test_late_event_is_found_in_cells_rounded_to_the_nearest(mart: Contract):
-    found = attack_late(mart, leave_exact, late=1, step=5)
-    print(found)
-    assert any(found)
+    """While the totals are exact: when they grow by one and one cell by a step, the late event is in it."""
+    assert any(attack_late(mart, leave_exact, late=1, step=5))

@@ -97,12 +97,10 @@ def test_order_of_rows_changes_no_cell(directory: Path, found: list[Row], minimu
     assert merge_in_sql(directory, found, minimum) == merge_in_sql(directory, shuffled, minimum)
 
 
-def test_periods_are_taken_one_by_one():
-    fortnight = [DAY + timedelta(days=offset) for offset in range(14)]
-    assert list(split_periods(MART, fortnight)) == [{day} for day in fortnight]
-    weekly = replace(MART, properties={**PROPERTIES, "period": "week"})
-    assert list(split_periods(weekly, fortnight)) == [set(fortnight[:7]), set(fortnight[7:])]
-    assert list(split_periods(CATALOGUE.get("marts", "usage_daily"), fortnight)) == [set(fortnight)]
+def test_weeks_are_taken_one_by_one():
+    days = [DAY + timedelta(days=offset) for offset in (0, 6, 7, 13, 14)]
+    assert list(split_periods(MART, days)) == [set(days[:2]), set(days[2:4]), set(days[4:])]
+    assert list(split_periods(CATALOGUE.get("marts", "usage_daily"), days)) == [set(days)]
 
 
 @pytest.mark.parametrize("contract", CATALOGUE.layer("marts"), ids=lambda contract: contract.name)
