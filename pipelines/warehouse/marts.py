@@ -14,7 +14,7 @@ from pipelines.contracts.derive import duckdb_schema
 from pipelines.contracts.model import Contract
 from pipelines.warehouse.cells import gather_cells, split_periods
 from pipelines.warehouse.engine import quote_name, quote_text
-from pipelines.warehouse.relations import find_dates
+from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, find_dates
 from pipelines.warehouse.rounding import round_columns
 from pipelines.warehouse.statements import bind_select, read_query
 
@@ -47,6 +47,13 @@ class Mart:
         return whole_weeks(self.days) if self.is_weekly else self.days
 
     @property
+    def read_days(self) -> frozenset[date]:
+        """The days on whose events the rows depend that are made anew."""
+        reach = self.contract.properties.get("reach", {"before": 0, "after": 0})
+        offsets = range(-reach["before"], reach["after"] + 1)
+        return frozenset(day + timedelta(days=offset) for day in self.made_anew for offset in offsets)
+
+    @property
     def period_column(self) -> str:
         return str(self.contract.properties["periodColumn"])
 
@@ -61,8 +68,11 @@ class Mart:
 
 
 def inputs_of(contract: Contract) -> tuple[str, ...]:
-    """The relations that a mart's query reads."""
-    return tuple(contract.properties["inputs"])
+    """The relations that a mart's query reads: those of its contract, and beside people's tables who is restricted."""
+    declared = tuple(contract.properties["inputs"])
+    if RESTRICTIONS in declared or PEOPLE_TABLES.isdisjoint(declared):
+        return declared
+    return (*declared, RESTRICTIONS)
 
 
 def plan_mart(
