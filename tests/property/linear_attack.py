@@ -20,10 +20,11 @@ Term = tuple[int, float]
 class Told:
     """What a build tells of one period: people and events (page views, answers) of all and of each cell shown.
 
-    minimum: people that every cell shown has. merged: what is told of (other), None when nothing was merged.
+    minimum: people that every cell shown has. blur: a merged one may have up to as many more, less two. merged: what is told of (other), None when nothing was merged.
     """
 
     minimum: int
+    blur: int
     people: Range
     events: Range
     shown: Mapping[Cell, tuple[Range, Range]]
@@ -64,18 +65,20 @@ class Attacker:
             self._learn_late()
 
     def _learn_merged(self, told: Told, hidden: Sequence[Cell]) -> None:
-        """Fewest first, no more than one of them with enough people by itself, and all together enough."""
+        """Small ones, with at most the next smallest beside them, and all together enough."""
         people, events = self.people[-1], self.events[-1]
         merged_people, merged_events = told.merged or ((0, 0), (0, 0))
+        most_of_small = told.minimum + told.blur - 2
         self._rule(_ones(events[cell] for cell in hidden), *merged_events)
         self._rule(_ones(people[cell] for cell in hidden), merged_people[0], inf)
         joined = {cell: self._add((0, 1)) for cell in hidden}
         self._rule(_ones(joined.values()), 0, 1)
         for cell in hidden:
-            room = max(merged_people[1] - told.minimum + 1, 0)
-            self._rule([(people[cell], 1), (joined[cell], -room)], -inf, told.minimum - 1)
+            room = max(merged_people[1] - most_of_small, 0)
+            self._rule([(people[cell], 1)], 0, merged_people[1])
+            self._rule([(people[cell], 1), (joined[cell], -room)], -inf, most_of_small)
             for other in told.shown:
-                self._rule([(people[other], 1), (people[cell], -1)], 0, inf)
+                self._rule([(people[other], 1), (people[cell], -1), (joined[cell], -1000)], -1000, inf)
 
     def _learn_late(self) -> None:
         """Late events only add, and nobody comes into a cell without one."""

@@ -18,7 +18,7 @@ from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Catalogue, Contract, load_catalogue
 from pipelines.settings import load_settings
 from pipelines.warehouse.build import build_warehouse
-from pipelines.warehouse.cells import MERGED, group_columns
+from pipelines.warehouse.cells import MERGED, blur_of, group_columns
 from pipelines.warehouse.extract import read_mart
 from pipelines.warehouse.relations import LEDGER_SCHEMAS
 from tests.property.linear_attack import Attacker, Cell, Range, Told
@@ -38,6 +38,7 @@ ENVIRONMENTS = [
     ("desktop", "Edge", 144, "Windows", None, "zh"),
     ("feature_phone", "NetFront", None, "unknown", None, "ja"),
 ]
+ONE_MISSING = [*ENVIRONMENTS[:1] * 30, *ENVIRONMENTS[1:2] * 9, *ENVIRONMENTS[2:3] * 5, *ENVIRONMENTS[3:4] * 4]
 PAGES = [("home", "/"), ("search", "/search"), ("item", "/item/{id}"), ("help", "/help"), ("legal", "/terms")]
 SOURCES = [("direct", None), ("search", "Google"), ("social", "X"), ("internal", None)]
 Row = dict[str, object]
@@ -83,7 +84,13 @@ def view(random: Random, day: date, person: int, environment: tuple[object, ...]
 
 
 def day_of_views(random: Random, day: date) -> Iterator[Row]:
-    """From nobody to eighty people, most of whom use the same few things; some use two, some view many pages."""
+    """Up to eighty people, most of whom use the same few things; some use two, some view many pages.
+
+    On every third day one cell has one person too few to be shown.
+    """
+    if day.day % 3 == 0:
+        yield from (view(random, day, person, used) for person, used in enumerate(ONE_MISSING))
+        return
     weights = [random.choice([0, 1, 3, 20]) for _ in ENVIRONMENTS[1:]]
     for person in range(random.choice([4, 15, 40, 80, 80, 80])):
         used = random.choices(ENVIRONMENTS, [20, *weights], k=random.choice([1, 1, 1, 2]))
@@ -106,7 +113,11 @@ def events(late: int = 0) -> dict[str, pl.DataFrame]:
     """A month of service, and on each day one late page view by each of some people who were not there before."""
     random = Random(20261102)
     views = [row for day in DAYS for row in day_of_views(random, day)]
-    new = [view(random, day, 5000 + number, ENVIRONMENTS[number % 2]) for day in DAYS for number in range(late)]
+    new = [
+        view(random, day, 5000 + number, ENVIRONMENTS[(day.day % 3 == 0) + number % 2])
+        for day in DAYS
+        for number in range(late)
+    ]
     rows = {"page_views": views + new, "survey_responses": list(answers(Random(5)))}
     return {f"lake.{name}": pl.DataFrame(found, schema=schema_of(name)) for name, found in rows.items()}
 
@@ -173,6 +184,7 @@ def tell(mart: Contract, tables: dict[str, pl.DataFrame], step: int | None = Non
     return {
         key: Told(
             mart.minimum_people,
+            blur_of(mart),
             *totals.get(key, (UNKNOWN, UNKNOWN)),
             shown={cell: figures for cell, figures in shown.get(key, {}).items() if cell != merged},
             merged=shown.get(key, {}).get(merged),
