@@ -2,7 +2,8 @@
 
 What it guarantees: whoever knows every figure of a build, the exact totals among them, and every label there is, cannot
 tell the people of a cell that was merged, for what was merged is about minimumPeople distinct persons at least. Where
-that many are not to be had, the period shows no cell at all. See rounding.py for what it does not guarantee.
+that many are not to be had, the period shows no cell at all. How many people a cell needs is drawn anew with every
+change of its period, so that a cell which appears does not tell of one late event. See rounding.py for the limits.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ Term = tuple[int, float]
 class Told:
     """What a build tells of one period: people and events (page views, answers) of all and of each cell shown.
 
-    minimum: people that every cell shown has. blur: a merged one may have up to as many more, less two. merged: what is told of (other), None when nothing was merged.
+    minimum: people that every cell shown has. blur: a merged one may have up to as many more, less two.
+    merged: what is told of (other), None when nothing was merged.
     """
 
     minimum: int

@@ -128,18 +128,17 @@ def schema_of(table: str) -> dict[str, pl.DataType]:
 
 @cache
 def publish(change: Change, late: int = 0) -> dict[str, pl.DataFrame]:
-    """Every mart with cells, changed, and the totals beside them, as they are, of one build."""
-    totals = {mart.name: mart for mart in map(totals_of, MARTS) if mart is not None}
-    marts = (*map(change, MARTS), *totals.values())
+    """Every mart of one build, those with cells changed."""
+    contracts = [change(contract) if contract in MARTS else contract for contract in CATALOGUE.contracts]
     inputs = {f"lake.{table.name}": [] for table in LAKE} | {name: [] for name in LEDGER_SCHEMAS} | events(late)
     with TemporaryDirectory() as directory:
         built = build_warehouse(
-            *(Path(directory), Catalogue((*LAKE, *marts)), SETTINGS.sql, inputs, None),
+            *(Path(directory), Catalogue(tuple(contracts)), SETTINGS.sql, inputs, None),
             timezone="Asia/Tokyo",
             memory_limit="500MB",
             built_at=datetime(2026, 12, 24, tzinfo=UTC),
         )
-        return {mart.name: read_mart(built.path, mart.name) for mart in marts}
+        return {mart.name: read_mart(built.path, mart.name) for mart in CATALOGUE.layer("marts")}
 
 
 def totals_of(mart: Contract) -> Contract | None:
