@@ -136,7 +136,7 @@ def run_queries(
     marts: Sequence[Mart],
     fill: Fill = fill_mart,
 ) -> None:
-    """Run the SQL of all marts, some weeks at a time: what they share, then each one's own, whose rows `fill` stores."""
+    """Run the SQL of all marts, some weeks at a time: what they share, then each one's own, stored by `fill`."""
     mark_bots_by_rate(engine, catalogue, sql_directory, marts)
     if any(PEOPLE_SOURCE in inputs_of(mart.contract) for mart in marts):
         create_people(engine, sql_directory)
