@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -74,7 +75,7 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         create_relations(engine, catalogue, wanted, _list_days_read(marts))
         _create_tables(engine, marts)
         run_queries(engine, catalogue, sql_directory, marts)
-        create_recent(engine, catalogue, inputs)
+        create_recent(engine, catalogue, inputs, built_at.astimezone(ZoneInfo(timezone)).date())
         row_counts = {mart.name: len(engine.table(mart.table)) for mart in marts}
         days = tuple(sorted(_unite(mart.days for mart in marts if mart.follows_events)))
         describe_build(engine, catalogue, inputs, BuildFacts(built_at, timezone, days, row_counts))
