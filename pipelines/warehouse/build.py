@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,10 +160,14 @@ def _create_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart]) -> 
     engine.execute("COMMIT")
 
 
-def _list_days_read(marts: Iterable[Mart]) -> frozenset[date]:
-    """Every day of events that is read: a visit, and with it who is a bot by rate, may need those beside a day."""
-    days = _unite(mart.read_days for mart in marts)
-    return frozenset(day + timedelta(days=shift) for day in days for shift in (-1, 0, 1))
+def _list_days_read(marts: Iterable[Mart]) -> dict[str, frozenset[date]]:
+    """By input every day of events that is read: visits, and with them who is a bot by rate, may need those beside."""
+    days: defaultdict[str, frozenset[date]] = defaultdict(frozenset)
+    for mart in marts:
+        read = frozenset(day + timedelta(days=shift) for day in mart.read_days for shift in (-1, 0, 1))
+        for name in inputs_of(mart.contract):
+            days[name] |= read
+    return dict(days)
 
 
 def _unite(days: Iterable[frozenset[date]]) -> frozenset[date]:

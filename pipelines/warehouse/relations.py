@@ -40,21 +40,24 @@ LEDGER_SCHEMAS = {"control.source_files": SOURCE_FILES, "control.deletion_facts"
 
 
 def create_relations(
-    engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs, days: Collection[date] | None = None
+    engine: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    inputs: Inputs,
+    days: Mapping[str, Collection[date]] | None = None,
 ) -> None:
     """Make every input readable under its own name, with the column names and types of its contract.
 
     Parquet files stay where they are and are read as needed; the values of the columns that name their hive-style
     partition directories come from the path, and a column that a file lacks is null. A frame, or an empty list of
-    files, becomes a table in memory. days: all days of events that will be read, where these are known; then the
-    files of others are left out, for DuckDB looks into each file whenever a query names the relation.
+    files, becomes a table in memory. days: by input all days of events that will be read of it, where
+    these are known; then the files of others are left out, for DuckDB looks into each whenever a query names the input.
     """
     engine.execute("CREATE SCHEMA lake; CREATE SCHEMA control")
     for name, source in inputs.items():
         schema = _schema_of(catalogue, name)
         if isinstance(source, pl.DataFrame):
             _create_table(engine, name, schema, source)
-        elif files := _choose_files(name, source, days):
+        elif files := _choose_files(name, source, None if days is None else days[name]):
             _create_view(engine, name, schema, files)
         else:
             _create_table(engine, name, schema, pl.DataFrame(schema=dict.fromkeys(schema, pl.Null)))
