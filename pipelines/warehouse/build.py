@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from pipelines.warehouse.directory import (
     spill_directory,
 )
 from pipelines.warehouse.engine import engine_errors, open_engine, quote_text
-from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_mart, split_days
-from pipelines.warehouse.people import PEOPLE_SOURCE, create_people, gather_visits
+from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_marts
+from pipelines.warehouse.people import VISITS, create_people, gather_person_days, gather_visits
+from pipelines.warehouse.periods import split_days
 from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations
-from pipelines.warehouse.statements import read_query
+from pipelines.warehouse.statements import find_reads, read_query
 
 SCHEMAS = """
 CREATE SCHEMA warehouse.marts;
@@ -95,13 +96,16 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         create_relations(engine, catalogue, selected)
         _create_file(engine, building)
         versions = _attach_published(engine, published)
-        marts = [plan_mart(engine, contract, event_dates, versions) for contract in catalogue.layer("marts")]
+        marts = [
+            replace(mart, reads=find_reads(sql_directory, mart.name))
+            for mart in plan_marts(engine, catalogue.layer("marts"), event_dates, versions)
+        ]
         mark_bots_by_rate(engine, catalogue, sql_directory, marts)
-        if PEOPLE_SOURCE in selected:
-            create_people(engine, sql_directory)
+        create_people(engine, sql_directory)
+        gather_person_days(engine, sql_directory, marts)
         _build_tables(engine, marts, sql_directory)
         tables = [(mart.name, len(engine.table(mart.table))) for mart in marts]
-        days = sorted(_unite(mart.days for mart in marts if mart.follows_events))
+        days = sorted(_unite((*(mart.periods for mart in marts if mart.is_daily), frozenset(event_dates or ()))))
         _describe_build(engine, catalogue, built_at, days, dict(tables))
         engine.execute("CHECKPOINT warehouse; DETACH warehouse")
         return BuiltWarehouse(building, tuple(tables), tuple(days), identify_file(published))
@@ -134,7 +138,7 @@ def _build_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart], sql_
     queries = [read_query(sql_directory, mart.name) for mart in marts]
     for mart in marts:
         create_mart(engine, mart)
-    visited = _unite(mart.made_anew for mart in marts if mart.reads_visits)
+    visited = _unite(mart.made_anew for mart in marts if VISITS in mart.reads)
     for days in split_days(_unite(mart.made_anew for mart in marts)):
         if starts := days & visited:
             gather_visits(engine, sql_directory, starts)

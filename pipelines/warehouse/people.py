@@ -1,28 +1,41 @@
-"""Between lake and marts: the requests, page views and visits of people, which every mart of usage reads.
+"""Between lake and marts: the requests, page views, visits and days of people, which every mart of usage reads.
 
-They name visitors, so they are views, and a table in memory, that live as long as a build and are never in its file.
+They name visitors and members, so they are views, and tables in memory, that live as long as a build and are never in
+its file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 
+from pipelines.warehouse.marts import Mart
+from pipelines.warehouse.periods import split_days
 from pipelines.warehouse.statements import bind_select, read_people
 
-PEOPLE_SOURCE = "lake.page_views"
-VIEWS = ("requests", "page_views")
+# Each view with the lake's table below it, those that others read first.
+VIEWS: Mapping[str, str] = {
+    "requests": "page_views",
+    "page_views": "page_views",
+    "app_opens": "device_events",
+}
+LAKE_RELATIONS = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'lake'"
+VISITS = "people.visits"
+# Who was there on which day: distinct days of each person, for figures over many days.
+PERSON_DAYS = ("people.member_days", "people.visitor_days")
 DAY = timedelta(days=1)
 
 
 def create_people(engine: duckdb.DuckDBPyConnection, sql_directory: Path) -> None:
-    """Create the views of people.requests and people.page_views over lake.page_views."""
+    """Create the views people.<name> over those tables of the lake that the build has."""
     engine.execute("CREATE SCHEMA people")
-    for name in VIEWS:
-        engine.execute(f"CREATE VIEW people.{name} AS\n{read_people(sql_directory, name)}")
+    held = {name for (name,) in engine.execute(LAKE_RELATIONS).fetchall()}
+    for name, source in VIEWS.items():
+        if source in held:
+            engine.execute(f"CREATE VIEW people.{name} AS\n{read_people(sql_directory, name)}")
 
 
 def gather_visits(engine: duckdb.DuckDBPyConnection, sql_directory: Path, days: Iterable[date]) -> None:
@@ -32,3 +45,20 @@ def gather_visits(engine: duckdb.DuckDBPyConnection, sql_directory: Path, days: 
     parameters = {"event_dates": sorted(wanted), "read_dates": sorted(read)}
     engine.execute("DROP TABLE IF EXISTS people.visits")
     bind_select(engine, read_people(sql_directory, "visits"), parameters).to_table("people.visits")
+
+
+def gather_person_days(engine: duckdb.DuckDBPyConnection, sql_directory: Path, marts: Iterable[Mart]) -> None:
+    """Make people.member_days and people.visitor_days of all days that some mart reads them for, once for the build."""
+    readers = tuple(marts)
+    for relation in PERSON_DAYS:
+        read = frozenset[date]().union(*(mart.read_days for mart in readers if relation in mart.reads))
+        if any(relation in mart.reads for mart in readers):
+            _gather_days(engine, sql_directory, relation, read)
+
+
+def _gather_days(engine: duckdb.DuckDBPyConnection, sql_directory: Path, relation: str, days: Iterable[date]) -> None:
+    """Some weeks at a time: what tells days apart is held for these alone."""
+    sql = read_people(sql_directory, relation.removeprefix("people."))
+    bind_select(engine, sql, {"event_dates": []}).to_table(relation)
+    for span in split_days(days):
+        bind_select(engine, sql, {"event_dates": sorted(span)}).insert_into(relation)

@@ -32,12 +32,23 @@ def view(day: date, person: int, minute: int = 0) -> Row:
         "subject_bucket": person % 4,
         "visitor_pseudonym": pseudonym(person),
         "user_pseudonym": pseudonym(person + 500) if person % 2 else None,
+        "key_id": "usage-1",
         "is_page_view": True,
         "status_code": 200,
         "response_bytes": 100,
         "browser_family": f"Browser {person % 3}",
         "os_family": "Linux",
         "device_class": "desktop",
+    }
+
+
+def app_open(day: date, person: int) -> Row:
+    return {
+        "event_date": day,
+        "subject_bucket": person % 4,
+        "user_pseudonym": pseudonym(person + 500),
+        "key_id": "usage-1",
+        "event_name": "app_open",
     }
 
 
@@ -70,8 +81,8 @@ def pseudonym(number: int) -> bytes:
 def inputs_from(**rows: list[Row]) -> dict[str, pl.DataFrame]:
     """Every input as a frame: those of the lake, source_files and deletion_facts, empty when left out."""
     lake = {
-        f"lake.{table}": pl.DataFrame(rows.get(table, []), schema=polars_schema(CATALOGUE.get("lake", table)))
-        for table in ("page_views", "searches", "survey_responses")
+        f"lake.{table.name}": pl.DataFrame(rows.get(table.name, []), schema=polars_schema(table))
+        for table in CATALOGUE.layer("lake")
     }
     files = rows.get("source_files", [])
     ledger = {
