@@ -52,10 +52,19 @@ class Column:
     limits: Mapping[str, Any]
     quality: tuple[QualityRule, ...]
     identifier_kind: str | None
+    round_to: float | None
 
     @property
     def treatment_kind(self) -> str:
         return str(self.treatment["kind"])
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What a mart's people are counted by: a cell of few is merged with others of the same period and `within`."""
+
+    within: tuple[str, ...]
+    dimensions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,12 @@ class Contract:
     @property
     def minimum_people(self) -> int:
         return int(self.properties.get("minimumPeople", 0))
+
+    @property
+    def cells(self) -> Cells | None:
+        """None for a mart that is not counted by any dimension of people."""
+        found = self.properties.get("cells")
+        return Cells(tuple(found["within"]), tuple(found["dimensions"])) if found else None
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -215,6 +230,7 @@ def _column(item: Mapping[str, Any]) -> Column:
         limits=item.get("logicalTypeOptions", {}),
         quality=tuple(_rule(rule) for rule in item.get("quality", ())),
         identifier_kind=custom.get("identifierKind"),
+        round_to=custom.get("roundTo"),
     )
 
 

@@ -10,6 +10,7 @@ from pipelines.contracts.format_lint import NETWORKS, check_formats, check_proxi
 from pipelines.contracts.limits import check_column_rules, check_limits, check_table_rules
 from pipelines.contracts.shapes import (
     ANCHORED_PATTERN,
+    ANY_NAMES,
     FLAG,
     NAMES,
     NUMBER,
@@ -74,6 +75,7 @@ TABLE_PROPERTIES: Mapping[str, Shape] = {
     "period": one_of("day", "week"),
     "periodColumn": TEXT,
     "minimumPeople": whole_number(1, 1_000_000),
+    "cells": mapping_of(within=ANY_NAMES, dimensions=NAMES),
     "peopleColumn": TEXT,
     "feeds": one_of("ledger"),
     "quarantine": mapping_of(days=whole_number(1, 31)),
@@ -95,7 +97,7 @@ REQUIRED_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "marts": (*REQUIRED_ANYWHERE, "inputs", "primaryKey", "period", "periodColumn"),
     "published": REQUIRED_ANYWHERE,
 }
-COLUMN_PROPERTIES = frozenset({"treatment", "identifierKind"})
+COLUMN_PROPERTIES = frozenset({"treatment", "identifierKind", "roundTo"})
 COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn", "eventId")
 RETENTION_DAYS = whole_number(0, 36_500)
 LOGICAL_TYPES: Mapping[str, str] = {

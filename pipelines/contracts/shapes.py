@@ -90,6 +90,7 @@ RANGE = Shape("two numbers, the smaller first", _is_range)
 # YAML reads an unquoted yes, no, on or off as true or false, which equals no text.
 TEXT_OR_WHOLE_NUMBER = Shape("a text or a whole number", lambda value: isinstance(value, str) or _is_whole(value))
 NAMES = list_of(TEXT, "a list of names")
+ANY_NAMES = Shape("a list of names, which may be empty", lambda value: value == [] or NAMES.fits(value))
 VALUES = list_of(TEXT_OR_WHOLE_NUMBER, "a list of texts or whole numbers")
 POWER_OF_TWO = Shape("a power of two from 2 to 256", _is_power_of_two)
 NOTHING = Shape("absent", lambda value: value == {})

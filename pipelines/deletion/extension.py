@@ -110,15 +110,13 @@ def add_sightings(request: DeletionRequest, sightings: pl.DataFrame, keyring: Ke
     subject = unseal_subject(request, keyring)
     users: dict[str, tuple[bytes, ...]] = {}
     aliases: dict[bytes, dict[str, tuple[bytes, ...]]] = {}
-    for _, kind, known, purpose, pseudonym in (
-        sightings.filter(request_id=request.request_id).sort(pl.all()).iter_rows()
-    ):
-        place = users if kind == "user" else aliases.get(known, {})
-        united = unite_pseudonyms(place, {purpose: (pseudonym,)})
+    own = sightings.filter(request_id=request.request_id).sort(pl.all())
+    for _, kind, known, purpose, pseudonym in own.iter_rows():
+        sighted = {purpose: (pseudonym,)}
         if kind == "user":
-            users = united
+            users = unite_pseudonyms(users, sighted)
         else:
-            aliases[known] = united
+            aliases[known] = unite_pseudonyms(aliases.get(known, {}), sighted)
     extended = extend_subject(subject, Subject(users, aliases=aliases))
     if extended == subject:
         return None

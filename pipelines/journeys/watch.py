@@ -8,12 +8,12 @@ import polars as pl
 
 from pipelines.control.extensions import OPEN, store_extensions
 from pipelines.control.requests import list_requests
+from pipelines.deletion.closure import LINK_COLUMNS
 from pipelines.deletion.extension import NOBODY, Watch, add_sightings, list_lacking, open_watch, read_key_ids
 from pipelines.deletion.request import unseal_subject
 from pipelines.journeys.house import House
 from pipelines.lake.layout import read_columns
 
-LINK_COLUMNS = ("purpose", "user_pseudonym", "device_pseudonym")
 UNPLANNED = ("received", "waiting", "ready")
 
 

@@ -26,7 +26,7 @@ from pipelines.warehouse.people import VISITS, create_people, gather_person_days
 from pipelines.warehouse.periods import split_days
 from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations
-from pipelines.warehouse.statements import find_reads, read_query
+from pipelines.warehouse.statements import find_reads
 
 SCHEMAS = """
 CREATE SCHEMA warehouse.marts;
@@ -135,15 +135,14 @@ def _attach_published(engine: duckdb.DuckDBPyConnection, published: Path) -> dic
 
 
 def _build_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart], sql_directory: Path) -> None:
-    queries = [read_query(sql_directory, mart.name) for mart in marts]
     for mart in marts:
         create_mart(engine, mart)
     visited = _unite(mart.made_anew for mart in marts if VISITS in mart.reads)
     for days in split_days(_unite(mart.made_anew for mart in marts)):
         if starts := days & visited:
             gather_visits(engine, sql_directory, starts)
-        for mart, query in zip(marts, queries, strict=True):
-            fill_mart(engine, mart, query, days)
+        for mart in marts:
+            fill_mart(engine, mart, sql_directory, days)
 
 
 def _unite(days: Iterable[frozenset[date]]) -> frozenset[date]:

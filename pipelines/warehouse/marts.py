@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import duckdb
 
 from pipelines.contracts.derive import duckdb_schema
-from pipelines.contracts.model import Contract
+from pipelines.contracts.model import Column, Contract
+from pipelines.warehouse.cells import gather_cells
 from pipelines.warehouse.engine import quote_name, quote_text
 from pipelines.warehouse.periods import Reach
 from pipelines.warehouse.relations import find_dates
-from pipelines.warehouse.statements import bind_select
+from pipelines.warehouse.statements import bind_select, read_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,13 @@ def create_mart(engine: duckdb.DuckDBPyConnection, mart: Mart) -> None:
         _carried_rows(engine, mart).insert_into(mart.table)
 
 
-def fill_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, query: str, days: frozenset[date]) -> None:
+def fill_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, sql_directory: Path, days: frozenset[date]) -> None:
     """Add the rows that are made anew for some days, whole weeks of them for a weekly mart."""
     if wanted := mart.made_anew & days:
-        select_mart(engine, mart.contract, query, wanted, mart.contract.minimum_people).insert_into(mart.table)
+        query, minimum_people = read_query(sql_directory, mart.name), mart.contract.minimum_people
+        gather_cells(engine, mart.contract, sql_directory, wanted, minimum_people)
+        rows = select_mart(engine, mart.contract, query, wanted, minimum_people)
+        round_columns(mart.contract, rows).insert_into(mart.table)
 
 
 def select_mart(
@@ -167,6 +172,21 @@ def select_mart(
     }
     rows = bind_select(engine, query, parameters).select(*duckdb_schema(contract))
     return rows.order(", ".join(quote_name(name) for name in contract.properties["primaryKey"]))
+
+
+def round_columns(contract: Contract, rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """The rows with every column rounded to what its contract says, halves away from zero.
+
+    Two builds of one day would otherwise tell what a single late event added.
+    """
+    return rows.select(*(_round_column(column) for column in contract.columns))
+
+
+def _round_column(column: Column) -> duckdb.Expression:
+    name = quote_name(column.name)
+    rounded = f"round({name} / {column.round_to}) * {column.round_to}"
+    # 0.01 is no binary fraction: rounding once more gives the nearest number to what is written.
+    return duckdb.SQLExpression(name if column.round_to is None else f"round({rounded}, 6)").alias(column.name)
 
 
 def define_table(contract: Contract, table: str) -> Iterator[str]:

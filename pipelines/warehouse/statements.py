@@ -20,6 +20,11 @@ def read_query(sql_directory: Path, table: str) -> str:
     return _read_sql(sql_directory / "marts" / table / "query.sql")
 
 
+def read_cells(sql_directory: Path, table: str) -> str:
+    """The one SELECT that makes a mart's cells, before those of few people are merged."""
+    return _read_sql(sql_directory / "marts" / table / "cells.sql")
+
+
 def read_people(sql_directory: Path, name: str) -> str:
     """The one SELECT that makes a relation people.<name>."""
     return _read_sql(sql_directory / "people" / f"{name}.sql")

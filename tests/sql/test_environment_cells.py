@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import load_catalogue
 from pipelines.settings import load_settings
+from pipelines.warehouse.cells import gather_cells
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.marts import select_mart
 from pipelines.warehouse.people import create_people
@@ -56,6 +57,7 @@ def merge_in_sql(views: list[tuple[str, int]], minimum: int) -> Mapping[str, int
     with open_engine(options={}) as engine:
         create_relations(engine, CATALOGUE, {"lake.page_views": frame})
         create_people(engine, SETTINGS.sql)
+        gather_cells(engine, MART, SETTINGS.sql, [DAY], minimum)
         mart = select_mart(engine, MART, QUERY, [DAY], minimum).pl()
     assert int(mart["page_views"].sum()) in (0, len(views))
     return dict(mart.select("browser_family", "visitors").iter_rows())

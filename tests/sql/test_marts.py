@@ -13,11 +13,12 @@ from polars.testing import assert_frame_equal
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import Contract, load_catalogue
 from pipelines.settings import load_settings
+from pipelines.warehouse.cells import gather_cells
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.marts import Mart, inputs_of, reach_of, select_mart
 from pipelines.warehouse.people import VISITS, create_people, gather_person_days, gather_visits
 from pipelines.warehouse.relations import create_relations
-from pipelines.warehouse.statements import find_reads, read_checks, read_people, read_query
+from pipelines.warehouse.statements import find_reads, read_cells, read_checks, read_people, read_query
 
 SETTINGS = load_settings()
 CATALOGUE = load_catalogue(SETTINGS.contracts)
@@ -33,6 +34,7 @@ def test_mart_has_the_rows_computed_by_hand(case: Path):
     with open_engine(timezone=params.get("timezone", "Asia/Tokyo"), options={}) as engine:
         create_relations(engine, CATALOGUE, {name: read_rows(case, name) for name in inputs_of(contract)})
         gather_people(engine, contract, params["event_dates"])
+        gather_cells(engine, contract, SETTINGS.sql, params["event_dates"], params.get("minimum_people", 0))
         mart = select_mart(engine, contract, query, params["event_dates"], params.get("minimum_people", 0)).pl()
     schema = polars_schema(contract)
     expected = pl.DataFrame(yaml.safe_load((case / "expect.yaml").read_bytes()), schema=schema)
@@ -75,7 +77,9 @@ def find_stored(query: str) -> set[str]:
     read = find_read(query)
     people = {name for name in read if name.startswith("people.")}
     behind = (find_stored(read_people(SETTINGS.sql, name.removeprefix("people."))) for name in people)
-    return (read - people).union(*behind)
+    cells = {name for name in read if name.startswith("cells.")}
+    before = (find_stored(read_cells(SETTINGS.sql, name.removeprefix("cells."))) for name in cells)
+    return (read - people - cells).union(*behind, *before)
 
 
 def find_read(query: str) -> set[str]:

@@ -1,0 +1,9 @@
+-- purpose: Page views of people by what they use.
+-- grain: one row per day of $event_dates, device class, browser, operating system, language and visitor
+SELECT event_date, device_class, browser_family, os_family,
+    coalesce(language, '(unknown)') AS language,
+    visitor_pseudonym AS person,
+    count(*) AS page_views
+FROM people.page_views
+WHERE list_contains($event_dates, event_date)
+GROUP BY ALL
