@@ -83,11 +83,11 @@ def events(draw: st.DrawFn, days: Sequence[date]) -> list[Event]:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
-    """Two to four builds over some days, which lie close together or as far apart as rows reach."""
+    """Two or three builds over some days, which lie close together or as far apart as rows reach."""
     offsets = draw(st.lists(st.sampled_from(OFFSETS), min_size=3, max_size=8, unique=True))
     days = [MONDAY + timedelta(days=offset) for offset in offsets]
     steps = []
-    for number in range(draw(st.integers(2, 4))):
+    for number in range(draw(st.integers(2, 3))):
         arrived = draw(st.lists(events(days), min_size=0 if number else 20, max_size=20 if number else 60))
         gone = draw(st.frozensets(st.integers(0, 9), max_size=2)) if number else frozenset()
         touched = draw(st.frozensets(st.sampled_from(days), max_size=1))
@@ -103,7 +103,7 @@ def lay_inputs(held: Iterable[Event]) -> dict[str, pl.DataFrame]:
 
 
 @given(histories())
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_chain_of_builds_equals_one_build_of_what_the_lake_holds_at_last(
     tmp_path_factory: pytest.TempPathFactory, history: list[Step]
 ):
