@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,11 +25,13 @@ from pipelines.warehouse.directory import (
     spill_directory,
 )
 from pipelines.warehouse.engine import engine_errors, open_engine, quote_text
-from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_mart, split_days
+from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_marts
 from pipelines.warehouse.meta import define_meta
-from pipelines.warehouse.people import create_people, gather_visits
+from pipelines.warehouse.people import VISITS, create_people, gather_person_days, gather_visits
+from pipelines.warehouse.periods import split_days
 from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations, note_days
+from pipelines.warehouse.statements import find_reads
 from pipelines.warehouse.views import create_recent
 
 Fill = Callable[[duckdb.DuckDBPyConnection, Mart, Path, frozenset[date]], None]
@@ -73,13 +75,14 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
     published, wanted = target_directory / PUBLISHED_NAME, _select_inputs(catalogue, inputs)
     with _open_site(target_directory, timezone, memory_limit) as (engine, building):
         versions, based_on = _attach_published(engine, published), identify_file(published)
-        marts = plan_build(engine, catalogue, wanted, event_dates, versions)
+        marts = name_reads(plan_build(engine, catalogue, wanted, event_dates, versions), sql_directory)
         create_relations(engine, catalogue, wanted, _list_days_read(marts))
         _create_tables(engine, marts)
         run_queries(engine, catalogue, sql_directory, marts)
         create_recent(engine, catalogue, inputs, built_at.astimezone(ZoneInfo(timezone)).date())
         row_counts = {mart.name: len(engine.table(mart.table)) for mart in marts}
-        days = tuple(sorted(_unite(mart.days for mart in marts if mart.follows_events)))
+        touched = frozenset(event_dates or ())
+        days = tuple(sorted(touched.union(*(mart.periods for mart in marts if mart.is_daily))))
         describe_build(engine, catalogue, inputs, BuildFacts(built_at, timezone, days, row_counts))
     return BuiltWarehouse(building, tuple(row_counts.items()), days, based_on)
 
@@ -129,7 +132,12 @@ def plan_build(
 ) -> list[Mart]:
     """Which rows of each mart are made anew; no file of the lake is opened for that."""
     note_days(engine, inputs)
-    return [plan_mart(engine, contract, event_dates, published_versions) for contract in catalogue.layer("marts")]
+    return plan_marts(engine, catalogue.layer("marts"), event_dates, published_versions)
+
+
+def name_reads(marts: Iterable[Mart], sql_directory: Path) -> list[Mart]:
+    """The same marts with the relations that their SQL names, so that nothing else is gathered for them."""
+    return [replace(mart, reads=find_reads(sql_directory, mart.name)) for mart in marts]
 
 
 def run_queries(
@@ -142,7 +150,8 @@ def run_queries(
     """Run the SQL of all marts, some weeks at a time: what they share, then each one's own, stored by `fill`."""
     mark_bots_by_rate(engine, catalogue, sql_directory, marts)
     create_people(engine, sql_directory)
-    visited = _unite(mart.made_anew for mart in marts if mart.reads_visits)
+    gather_person_days(engine, sql_directory, marts)
+    visited = _unite(mart.made_anew for mart in marts if VISITS in mart.reads)
     for days in split_days(_unite(mart.made_anew for mart in marts)):
         if starts := days & visited:
             gather_visits(engine, sql_directory, starts)
@@ -161,12 +170,11 @@ def _create_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart]) -> 
 
 
 def _list_days_read(marts: Iterable[Mart]) -> dict[str, frozenset[date]]:
-    """By input every day of events that is read: visits, and with them who is a bot by rate, may need those beside."""
+    """By input every day of events on which some row depends that is made anew."""
     days: defaultdict[str, frozenset[date]] = defaultdict(frozenset)
     for mart in marts:
-        read = frozenset(day + timedelta(days=shift) for day in mart.read_days for shift in (-1, 0, 1))
         for name in inputs_of(mart.contract):
-            days[name] |= read
+            days[name] |= mart.read_days
     return dict(days)
 
 
