@@ -35,10 +35,8 @@ def test_only_the_named_days_and_those_that_they_reach_are_made_anew(tmp_path: P
     built = build(tmp_path, inputs_from(page_views=fewer), [MONDAY + timedelta(days=2)])
     usage = rows_of(built.path, "marts.usage_daily")
     assert [row["visitors"] for row in usage] == [40, 20, 20, 20, 40]
-    environments = (
-        "(SELECT event_date, sum(page_views)::INT AS people FROM marts.usage_by_environment_daily GROUP BY 1)"
-    )
-    assert [row["people"] for row in rows_of(built.path, environments)] == [40, 40, 20, 40, 40]
+    environments = "(SELECT event_date, sum(page_views) < 30 AS fewer FROM marts.usage_by_environment_daily GROUP BY 1)"
+    assert [row["fewer"] for row in rows_of(built.path, environments)] == [False, False, True, False, False]
     assert built.event_dates == tuple(MONDAY + timedelta(days=offset) for offset in (1, 2, 3))
 
 
