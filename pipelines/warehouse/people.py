@@ -1,12 +1,12 @@
-"""Between lake and marts: the requests, page views, visits and days of people, which every mart of usage reads.
+"""Between lake and marts: what people did who may be counted, which every mart reads in the place of the lake.
 
-They name visitors and members, so they are views, and tables in memory, that live as long as a build and are never in
+They name people, so they are views, and tables in memory, that live as long as a build and are never in
 its file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,13 +16,17 @@ from pipelines.warehouse.marts import Mart
 from pipelines.warehouse.periods import split_days
 from pipelines.warehouse.statements import bind_select, read_people
 
-# Each view with the lake's table below it, those that others read first.
-VIEWS: Mapping[str, str] = {
-    "requests": "page_views",
-    "page_views": "page_views",
-    "app_opens": "device_events",
+PEOPLE_SOURCE = "lake.page_views"
+# What each view is made of, in an order in which each finds those that it reads.
+VIEWS = {
+    "traffic": PEOPLE_SOURCE,
+    "requests": PEOPLE_SOURCE,
+    "page_views": PEOPLE_SOURCE,
+    "device_events": "lake.device_events",
+    "app_opens": "lake.device_events",
+    "answers": "lake.survey_responses",
+    "security_events": "lake.security_events",
 }
-LAKE_RELATIONS = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'lake'"
 VISITS = "people.visits"
 # Who was there on which day: distinct days of each person, for figures over many days.
 PERSON_DAYS = ("people.member_days", "people.visitor_days")
@@ -30,12 +34,12 @@ DAY = timedelta(days=1)
 
 
 def create_people(engine: duckdb.DuckDBPyConnection, sql_directory: Path) -> None:
-    """Create the views people.<name> over those tables of the lake that the build has."""
+    """Create the views people.<name> over those lake tables that are there, less who is in control.restrictions."""
     engine.execute("CREATE SCHEMA people")
-    held = {name for (name,) in engine.execute(LAKE_RELATIONS).fetchall()}
-    for name, source in VIEWS.items():
-        if source in held:
-            engine.execute(f"CREATE VIEW people.{name} AS\n{read_people(sql_directory, name)}")
+    found = engine.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'lake'").fetchall()
+    present = {f"lake.{name}" for (name,) in found}
+    for name in (name for name, source in VIEWS.items() if source in present):
+        engine.execute(f"CREATE VIEW people.{name} AS\n{read_people(sql_directory, name)}")
 
 
 def gather_visits(engine: duckdb.DuckDBPyConnection, sql_directory: Path, days: Iterable[date]) -> None:

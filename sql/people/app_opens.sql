@@ -1,6 +1,4 @@
 -- purpose: Openings of the application by people.
--- grain: one row per app_open in lake.device_events
---
--- Whatever tells bots from people, or leaves people out, belongs here: marts of activity read this, not the lake.
-FROM lake.device_events
+-- grain: one row per app_open in people.device_events
+FROM people.device_events
 WHERE event_name = 'app_open'

@@ -20,6 +20,7 @@ SETTINGS = load_settings()
 CATALOGUE = load_catalogue(SETTINGS.contracts)
 MARTS = CATALOGUE.layer("marts")
 MONDAY = date(2026, 11, 2)
+RESTRICTION_SCHEMA = pl.Schema({"purpose": pl.String(), "pseudonym": pl.Binary()})
 BUILT_AT = datetime(2026, 11, 22, 10, 45, tzinfo=UTC)
 
 Row = dict[str, object]
@@ -81,7 +82,7 @@ def pseudonym(number: int) -> bytes:
 
 
 def inputs_from(**rows: list[Row]) -> dict[str, pl.DataFrame]:
-    """Every input as a frame: those of the lake, source_files and deletion_facts, empty when left out."""
+    """Every input as a frame: those of the lake and of the ledger, empty when left out."""
     lake = {
         f"lake.{table.name}": pl.DataFrame(rows.get(table.name, []), schema=polars_schema(table))
         for table in CATALOGUE.layer("lake")
@@ -90,6 +91,7 @@ def inputs_from(**rows: list[Row]) -> dict[str, pl.DataFrame]:
     ledger = {
         "control.source_files": pl.DataFrame([*files, received_file(MONDAY)]).head(len(files)),
         "control.deletion_facts": pl.DataFrame(rows.get("deletion_facts", []), schema=FACT_SCHEMA),
+        "control.restrictions": pl.DataFrame(rows.get("restrictions", []), schema=RESTRICTION_SCHEMA),
     }
     return lake | ledger
 
