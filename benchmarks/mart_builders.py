@@ -25,7 +25,7 @@ from pipelines.journeys.build_marts import build_marts, read_inputs, rebuild_mar
 from pipelines.journeys.house import House, open_house
 from pipelines.journeys.restrict import list_restricted
 from pipelines.settings import load_settings
-from pipelines.warehouse.build import name_reads, plan_build, run_queries
+from pipelines.warehouse.build import plan_build, run_queries
 from pipelines.warehouse.cells import gather_cells
 from pipelines.warehouse.engine import quote_text
 from pipelines.warehouse.extract import read_content
@@ -66,7 +66,7 @@ def build_by_hand(house: House) -> None:
             listed = ", ".join(map(quote_text, paths))
             engine.execute(f"CREATE VIEW {name} AS FROM read_parquet([{listed}], hive_partitioning = true)")
         engine.execute("CREATE SCHEMA marts")
-        marts = name_reads(plan_build(engine, house.catalogue, inputs, None, {}), settings.sql)
+        marts = plan_build(engine, house.catalogue, inputs, None, {})
         run_queries(engine, house.catalogue, settings.sql, marts, _store)
 
 

@@ -75,14 +75,14 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
     published, wanted = target_directory / PUBLISHED_NAME, _select_inputs(catalogue, inputs)
     with _open_site(target_directory, timezone, memory_limit) as (engine, building):
         versions, based_on = _attach_published(engine, published), identify_file(published)
-        marts = name_reads(plan_build(engine, catalogue, wanted, event_dates, versions), sql_directory)
+        marts = plan_build(engine, catalogue, wanted, event_dates, versions)
         create_relations(engine, catalogue, wanted, _list_days_read(marts))
         _create_tables(engine, marts)
         run_queries(engine, catalogue, sql_directory, marts)
         create_recent(engine, catalogue, inputs, built_at.astimezone(ZoneInfo(timezone)).date())
         row_counts = {mart.name: len(engine.table(mart.table)) for mart in marts}
-        touched = frozenset(event_dates or ())
-        days = tuple(sorted(touched.union(*(mart.periods for mart in marts if mart.is_daily))))
+        daily = _unite(mart.periods for mart in marts if mart.is_daily)
+        days = tuple(sorted(daily.union(event_dates or ())))
         describe_build(engine, catalogue, inputs, BuildFacts(built_at, timezone, days, row_counts))
     return BuiltWarehouse(building, tuple(row_counts.items()), days, based_on)
 
@@ -135,19 +135,15 @@ def plan_build(
     return plan_marts(engine, catalogue.layer("marts"), event_dates, published_versions)
 
 
-def name_reads(marts: Iterable[Mart], sql_directory: Path) -> list[Mart]:
-    """The same marts with the relations that their SQL names, so that nothing else is gathered for them."""
-    return [replace(mart, reads=find_reads(sql_directory, mart.name)) for mart in marts]
-
-
 def run_queries(
     engine: duckdb.DuckDBPyConnection,
     catalogue: Catalogue,
     sql_directory: Path,
-    marts: Sequence[Mart],
+    planned: Sequence[Mart],
     fill: Fill = fill_mart,
 ) -> None:
     """Run the SQL of all marts, some weeks at a time: what they share, then each one's own, stored by `fill`."""
+    marts = [replace(mart, reads=find_reads(sql_directory, mart.name)) for mart in planned]
     mark_bots_by_rate(engine, catalogue, sql_directory, marts)
     create_people(engine, sql_directory)
     gather_person_days(engine, sql_directory, marts)

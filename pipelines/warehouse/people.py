@@ -1,6 +1,6 @@
 """Between lake and marts: what people did who may be counted, which every mart reads in the place of the lake.
 
-They name visitors and members, so they are views, and tables in memory, that live as long as a build and are never in
+They name people, so they are views, and tables in memory, that live as long as a build and are never in
 its file.
 """
 
