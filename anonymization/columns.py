@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from anonymization.country import FindCountry, locate_addresses
+from anonymization.datacentre import IsDatacentre, tell_datacentres
 from anonymization.distinct import Rows, map_combinations, spread
 from anonymization.encryption import encrypt_addresses
 from anonymization.errors import UnknownTreatmentError
@@ -64,13 +65,14 @@ class Vocabulary:
 class Context:
     """The key of the purpose, the vocabulary of the service, and the keys of days whose visitors may be told apart.
 
-    find_country: the look-up of countries, where there is one.
+    find_country, is_datacentre: the look-ups of countries and of datacentres, where there are any.
     """
 
     key: Key
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     visitor_keys: Mapping[date, Key] = field(default_factory=dict, hash=False)
     find_country: FindCountry | None = None
+    is_datacentre: IsDatacentre | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,11 @@ def _locate_country(job: _Job, treatment: Treatment) -> pl.Series:
     return job.rows.reduce(treatment.inputs[0], locate, treatment.kind)["country"]
 
 
+def _tell_datacentre(job: _Job, treatment: Treatment) -> pl.Series:
+    tell = partial(tell_datacentres, is_datacentre=job.context.is_datacentre)
+    return job.rows.reduce(treatment.inputs[0], tell, treatment.kind)["is_datacentre"]
+
+
 def _sketch_people(job: _Job, treatment: Treatment) -> pl.Series:
     """A bucket for each date, person and term as it is stored, so that no spelling of either makes one person two."""
     term, *people = treatment.inputs
@@ -300,5 +307,6 @@ TREATMENTS: Mapping[str, Callable[[_Job, Treatment], pl.Series]] = {
     "reduce_user_agent": _reduce_user_agent,
     "scrub": _scrub,
     "sketch_people": _sketch_people,
+    "tell_datacentre": _tell_datacentre,
     "template_url": _template_url,
 }

@@ -44,10 +44,14 @@ LAKE_ASSETS = [
 MART_ASSETS = [
     Asset("usage_daily"),
     Asset("usage_by_environment_daily"),
+    Asset("usage_by_page_daily"),
+    Asset("traffic_sources_daily"),
+    Asset("bots_daily"),
     Asset("search_daily"),
     Asset("search_terms_daily"),
     Asset("satisfaction_weekly"),
     Asset("satisfaction_by_segment_weekly"),
+    Asset("security_daily"),
     Asset("data_quality_daily"),
     Asset("deletions_monthly"),
 ]

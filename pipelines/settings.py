@@ -31,6 +31,7 @@ class Settings:
     canaries: a file of identifiers, one a line, that must never be found below home; empty for none.
     canary_subjects: how many people who do not exist are planted each day, to be deleted and to be found nowhere.
     country_database: a file in MaxMind's format that tells countries of addresses; empty for none.
+    datacentre_networks: a file of the networks of datacentres, one a line in CIDR notation; empty for none.
     keyring_source: file, file:PATH, env:VARIABLE, or command:COMMAND LINE, whose output is the keyring.
     landing_uri: where files arrive, a path or a URI such as s3://bucket/landing. quiet_seconds: how long a file must
     have been left alone before it is read, where the file system cannot tell whether somebody is writing it.
@@ -52,6 +53,7 @@ class Settings:
     canaries: str
     canary_subjects: int
     country_database: str
+    datacentre_networks: str
     keyring_source: str
     landing_uri: str
     quiet_seconds: int
@@ -87,6 +89,10 @@ class Settings:
         return self.home / "certificates"
 
     @property
+    def quality_documents(self) -> Path:
+        return self.home / "reports" / "quality"
+
+    @property
     def airflow_home(self) -> Path:
         return self.home / "airflow"
 
@@ -111,6 +117,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         canaries=given.get("TOKUMEI_CANARIES", ""),
         canary_subjects=_read_canary_subjects(given.get("TOKUMEI_CANARY_SUBJECTS", "0")),
         country_database=given.get("TOKUMEI_COUNTRY_DATABASE", ""),
+        datacentre_networks=given.get("TOKUMEI_DATACENTRE_NETWORKS", ""),
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
         landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
         quiet_seconds=_read_seconds(given.get("TOKUMEI_QUIET_SECONDS", "60")),

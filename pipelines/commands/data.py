@@ -1,4 +1,4 @@
-"""Commands that carry data: generate, ingest, build marts, query, retain."""
+"""Commands that carry data: generate, ingest, build marts, query, report, retain."""
 
 from __future__ import annotations
 
@@ -136,6 +136,23 @@ def query(
         return
     asked = find_recipe(recipes, sql).sql if cookbook else sql
     typer.echo(run_query(settings.warehouse_file, asked, format=format))
+
+
+@app.command()
+def report(
+    *,
+    week: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Any day of the week; default: the last complete one.")
+    ] = None,
+    language: Annotated[Literal["en", "ja"], typer.Option()] = "en",
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; default: reports/usage-<week>.<language>.html.")
+    ] = None,
+) -> None:
+    """Write the page of a week's figures, which one file holds whole; prints its path."""
+    from pipelines.journeys.report import report as write
+
+    typer.echo(write(load_settings(), week and week.date(), language, out))
 
 
 @app.command()

@@ -39,6 +39,7 @@ LAKE_TREATMENTS: Mapping[str, Options] = {
     "reduce_user_agent": {"part": one_of(*USER_AGENT_PARTS)},
     "scrub": {"entities": NAMES},
     "sketch_people": {"buckets": POWER_OF_TWO},
+    "tell_datacentre": {},
     "template_url": {"part": one_of("route", "group")},
 }
 # What a treatment may say but need not.

@@ -11,8 +11,9 @@ import polars as pl
 import sqlalchemy as sa
 
 from pipelines.control.ledger import contents, deliveries, touched_dates, transaction
+from pipelines.control.quality_results import Judgement, add_judgement
 
-COUNTED = ("read", "accepted", "rejected", "duplicate", "suppressed", "late")
+COUNTED = ("read", "accepted", "rejected", "duplicate", "suppressed", "late", "undeclared")
 REASON_LENGTH = 1000
 ACCOUNT_SCHEMA = pl.Schema(
     {
@@ -25,13 +26,17 @@ ACCOUNT_SCHEMA = pl.Schema(
         "duplicate_count": pl.Int64(),
         "suppressed_count": pl.Int64(),
         "late_count": pl.Int64(),
+        "undeclared_count": pl.Int64(),
     },
 )
 
 
 @dataclass(frozen=True, slots=True)
 class LineCounts:
-    """What became of a file's lines. late: those of the accepted that came too late for the key of their visitor."""
+    """What became of a file's lines. late: those of the accepted that came too late for the key of their visitor.
+
+    undeclared: fields, not lines, that no contract declares; they were dropped.
+    """
 
     read: int = 0
     accepted: int = 0
@@ -39,6 +44,7 @@ class LineCounts:
     duplicate: int = 0
     suppressed: int = 0
     late: int = 0
+    undeclared: int = 0
 
     def __add__(self, other: LineCounts) -> LineCounts:
         return LineCounts(
@@ -48,6 +54,7 @@ class LineCounts:
             self.duplicate + other.duplicate,
             self.suppressed + other.suppressed,
             self.late + other.late,
+            self.undeclared + other.undeclared,
         )
 
     @property
@@ -104,8 +111,10 @@ def _read_delivery(row: sa.Row[Any]) -> Delivery:
     )
 
 
-def record_delivery(engine: sa.Engine, delivery: Delivery) -> bool:
+def record_delivery(engine: sa.Engine, delivery: Delivery, judgement: Judgement | None = None) -> bool:
     """Enter one delivery, in place of any earlier hold of the file or its content, and the event dates it touched.
+
+    judgement: what the gate found in what is committed, which is entered with it and as often.
 
     False, with nothing entered, when another run entered the same content as committed meanwhile.
     """
@@ -119,6 +128,8 @@ def record_delivery(engine: sa.Engine, delivery: Delivery) -> bool:
         if delivery.state == "committed":
             _touch(connection, delivery)
             _close_content(connection, delivery)
+        if judgement:
+            add_judgement(connection, judgement)
     return True
 
 

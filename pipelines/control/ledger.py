@@ -61,6 +61,7 @@ deliveries = sa.Table(
     sa.Column("duplicate_count", sa.BigInteger, nullable=False),
     sa.Column("suppressed_count", sa.BigInteger, nullable=False),
     sa.Column("late_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("undeclared_count", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 sa.Index(
@@ -219,6 +220,28 @@ canary_checks = sa.Table(
     sa.Column("checked_at", Instant, nullable=False),
     sa.Column("expected_count", sa.Integer, nullable=False),
     sa.Column("absent_count", sa.Integer, nullable=False),
+)
+
+quality_results = sa.Table(  # figures of gates, never a value: one row for each day, table and rule
+    "quality_results",
+    metadata,
+    sa.Column("judged_on", sa.Date, primary_key=True),  # in the service's time zone
+    sa.Column("layer", sa.String(16), primary_key=True),  # lake | marts | anomalies
+    sa.Column("table_name", sa.String(64), primary_key=True),
+    sa.Column("rule", sa.String(200), primary_key=True),
+    sa.Column("run_id", sa.String(36), nullable=False),  # of the day's last run
+    sa.Column("judged_at", Instant, nullable=False),
+    sa.Column("contract_version", sa.String(32), nullable=False),
+    sa.Column("severity", sa.String(16), nullable=False),
+    sa.Column("unit", sa.String(16), nullable=False),
+    sa.Column("row_count", sa.BigInteger, nullable=False),
+    sa.Column("observed", sa.Float, nullable=False),
+    sa.Column("minimum", sa.Float),
+    sa.Column("maximum", sa.Float),
+    sa.Column("passed", sa.Boolean, nullable=False),  # in the last run
+    sa.Column("judged_count", sa.Integer, nullable=False),
+    sa.Column("failed_count", sa.Integer, nullable=False),
+    sa.Column("description", sa.String(1000), nullable=False),
 )
 
 

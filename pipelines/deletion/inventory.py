@@ -36,6 +36,7 @@ CANARY_REGISTER = "canary_subjects.json"
 LEDGER_SUFFIX = r"(-journal|-wal|-shm|-[a-z]+\.lock)?"
 LOCK_SUFFIX = ".lock"
 NOTHING = r"(?!)"
+WEEKLY_PAGE = r"\.?usage-\d{4}-W\d{2}\.(en|ja)\.html(\.\w+\.tmp)?"  # or what is about to replace it
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,12 @@ def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
         (settings.warehouse_directory / EXPORT_NAME, _name_exports(catalogue)),
         (settings.certificates, CERTIFICATE_FILES),
         (settings.home / "reports", _name_reports(catalogue)),
+        (settings.quality_documents, _name_documents(catalogue)),
         *((key.parent, _name_keyring(key.name)) for key in keys),
         *((ledger.parent, rf"{re.escape(ledger.name)}{LEDGER_SUFFIX}") for ledger in _find_ledger(settings)),
     ]
-    given = (settings.canaries, settings.country_database, settings.contracts, settings.sql, lake.directory)
+    files = (settings.canaries, settings.country_database, settings.datacentre_networks)
+    given = (*files, settings.contracts, settings.sql, lake.directory)
     whole = [settings.airflow_home, *(Path(path).absolute() for path in given if path)]
     placed = [(_locate(directory), pattern) for directory, pattern in names]
     patterns = {each: "|".join(pattern for directory, pattern in placed if directory == each) for each, _ in placed}
@@ -115,15 +118,21 @@ def _locate(path: Path) -> Path:
 
 
 def _name_reports(catalogue: Catalogue) -> str:
-    """A release is named after what was published: <table>.csv, <table>-2026-11.html."""
+    """A release is named after what was published: <table>.csv, <table>-2026-11.html; the page of a week after that."""
     tables = "|".join(re.escape(contract.name) for contract in catalogue.layer("published"))
-    return rf"({tables})([.-].*)?" if tables else NOTHING
+    return rf"({tables or NOTHING})([.-].*)?|{WEEKLY_PAGE}"
 
 
 def _name_exports(catalogue: Catalogue) -> str:
     """The Parquet files of the marts."""
     tables = "|".join(re.escape(contract.name) for contract in catalogue.layer("marts"))
     return rf"({tables})\.parquet" if tables else NOTHING
+
+
+def _name_documents(catalogue: Catalogue) -> str:
+    """The pages of what gates found, of each table and source, and what is about to replace one."""
+    tables = "|".join(re.escape(contract.name) for contract in catalogue.contracts)
+    return rf"\.?(index|(lake|marts|anomalies)_({tables}))\.html(\.[0-9a-f]+\.partial)?"
 
 
 def _name_keyring(name: str) -> str:

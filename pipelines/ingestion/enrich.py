@@ -10,6 +10,7 @@ import polars as pl
 
 from anonymization.columns import Context, Vocabulary, find_routes, treat_columns
 from anonymization.country import FindCountry
+from anonymization.datacentre import IsDatacentre
 from anonymization.distinct import Rows
 from anonymization.keyring import Key, Keyring
 from anonymization.operators import pseudonymise
@@ -36,6 +37,7 @@ class Batch:
     visitor_keys: Mapping[date, Key] = field(default_factory=dict, hash=False)
     file_format: str = ""
     find_country: FindCountry | None = None
+    is_datacentre: IsDatacentre | None = None
 
 
 def read_vocabulary(contract: Contract) -> Vocabulary:
@@ -83,7 +85,7 @@ def _keep_security_relevant(raw: Rows, vocabulary: Vocabulary) -> Rows:
 
 def _treat(raw: Rows, table: Contract, batch: Batch) -> pl.DataFrame:
     key = batch.keyring.current(table.key_purpose)
-    context = Context(key, batch.vocabulary, batch.visitor_keys, batch.find_country)
+    context = Context(key, batch.vocabulary, batch.visitor_keys, batch.find_country, batch.is_datacentre)
     treated = treat_columns(raw, treatments(table, batch.source), context)
     derived = raw.frame.select("event_date", "line_number").with_columns(
         key_id=pl.lit(key.id), file_id=pl.lit(batch.file_id)

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
+from pipelines.contracts.model import Contract
 from pipelines.control.deletion_facts import deletion_facts
 from pipelines.control.deliveries import file_accounts, mark_built, unbuilt_dates, unbuilt_digests
+from pipelines.control.quality_results import RuleFigures, list_results, record_judgement
 from pipelines.control.restrictions import touch_all
 from pipelines.errors import ConfigurationError, GateFailedError
+from pipelines.journeys.anomalies import watch_quality
 from pipelines.journeys.copies import require_in_step, require_reapplied
 from pipelines.journeys.house import House
 from pipelines.journeys.restrict import digest_restricted, list_restricted
+from pipelines.journeys.verdicts import list_rules, new_judgement, require_kept
 from pipelines.lake.layout import file_uris, table_dates
-from pipelines.quality.gate import judge
+from pipelines.quality.documents import write_documents
+from pipelines.quality.gate import Verdict, judge
 from pipelines.quality.measure import measure
 from pipelines.quality.rules import compile_rules
 from pipelines.telemetry import record_step
 from pipelines.warehouse.build import BuiltWarehouse, build_warehouse
-from pipelines.warehouse.checks import run_checks
+from pipelines.warehouse.checks import CheckResult, run_checks
+from pipelines.warehouse.describe import QualityRow, record_quality
 from pipelines.warehouse.directory import sweep_dead_builds
 from pipelines.warehouse.export import is_exported
 from pipelines.warehouse.extract import read_content, read_mart
@@ -52,9 +58,13 @@ def build_marts(house: House, also: Iterable[date] = ()) -> PublishedMarts:
     digests, touched = unbuilt_digests(house.ledger), unbuilt_dates(house.ledger)
     dates = sorted({*touched, *also})
     with record_step("build_marts", "marts") as step:
-        published = (None if dates else _find_current(house)) or _publish(house, dates, restricted)
+        current = None if dates else _find_current(house)
+        published = current or _publish(house, dates, restricted)
         sweep_dead_builds(house.settings.warehouse_directory)
         mark_built(house.ledger, touched, digests)
+        watch_quality(house)
+        if not current:
+            write_documents(house.settings.quality_documents, list_results(house.ledger))
         step.count(dates=len(published.event_dates), rows=sum(published.tables.values()))
     return published
 
@@ -120,19 +130,51 @@ def read_inputs(house: House, restricted: pl.DataFrame) -> dict[str, Sequence[st
 
 
 def _gate(house: House, built: BuiltWarehouse) -> None:
-    """Judge every mart by its contract and its own assertions; a failed file is removed and the last good one stays."""
+    """Judge every mart by its contract and its own assertions; a failed file is removed and the last good one stays.
+
+    What was found is entered in the ledger in either case.
+    """
     try:
-        for contract in house.catalogue.layer("marts"):
-            rows = read_mart(built.path, contract.name)
-            judge(contract, measure(rows, compile_rules(contract))).require()
-        _require_checks(house, built)
+        verdicts = [_judge_mart(built, contract) for contract in house.catalogue.layer("marts")]
+        checks = run_checks(built.path, house.catalogue, house.settings.sql)
+        judgement = new_judgement(house, [*map(list_rules, verdicts), (_as_rule(house, check) for check in checks)])
+        record_judgement(house.ledger, judgement)
+        require_kept(verdicts)
+        _require_checks(checks)
+        record_quality(built.path, map(_as_row, judgement.figures))
     except BaseException:
         built.path.unlink(missing_ok=True)
         raise
 
 
-def _require_checks(house: House, built: BuiltWarehouse) -> None:
-    for result in run_checks(built.path, house.catalogue, house.settings.sql):
+def _as_row(rule: RuleFigures) -> QualityRow:
+    return QualityRow(**{each.name: getattr(rule, each.name) for each in fields(QualityRow)})
+
+
+def _judge_mart(built: BuiltWarehouse, contract: Contract) -> Verdict:
+    return judge(contract, measure(read_mart(built.path, contract.name), compile_rules(contract)))
+
+
+def _as_rule(house: House, check: CheckResult) -> RuleFigures:
+    """An assertion of checks.sql as the ledger keeps it."""
+    return RuleFigures(
+        layer="marts",
+        table=check.table,
+        contract_version=house.catalogue.get("marts", check.table).version,
+        row_count=0,
+        rule=f"_check__{check.check}",
+        severity="critical",
+        unit="rows",
+        observed=check.violation_count,
+        minimum=0,
+        maximum=0,
+        passed=not check.violation_count,
+        description=f"table: no row breaks the check {check.check}",
+    )
+
+
+def _require_checks(checks: Iterable[CheckResult]) -> None:
+    for result in checks:
         if result.violation_count:
             raise GateFailedError(
                 f"{result.table}: {result.violation_count} rows break the check {result.check}",

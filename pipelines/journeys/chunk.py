@@ -18,6 +18,7 @@ from pipelines.contracts.formats import Format
 from pipelines.contracts.model import Contract
 from pipelines.control.day_keys import open_quarantine_key
 from pipelines.control.deliveries import LineCounts
+from pipelines.control.quality_results import Judgement
 from pipelines.control.subjects import (
     Suppression,
     find_returning,
@@ -58,14 +59,12 @@ class Tally:
 
     counts: LineCounts = field(default_factory=LineCounts)
     dates: set[date] = field(default_factory=set)
-    undeclared_count: int = 0
     cut_off_count: int = 0
     last_line: LastLine = field(default_factory=LastLine)
 
     def __iadd__(self, other: Tally) -> Self:
         self.counts += other.counts
         self.dates |= other.dates
-        self.undeclared_count += other.undeclared_count
         self.cut_off_count += other.cut_off_count
         self.last_line = max(self.last_line, other.last_line, key=lambda line: line.number)
         return self
@@ -95,6 +94,7 @@ class Stage:
     watch: Watch = NOBODY
     key_ids: frozenset[str] = frozenset()
     sightings: pl.DataFrame = field(default_factory=NOTHING_SEEN.clone)
+    judgement: Judgement | None = None
 
     def write_judged(self) -> None:
         """Write what is buffered of every table whose rows need not wait for the file's end."""
@@ -182,6 +182,7 @@ def new_batch(house: House, contract: Contract, file_id: str, file_format: str) 
         read_vocabulary(contract),
         file_format=file_format,
         find_country=house.country_database,
+        is_datacentre=house.datacentre_networks,
     )
 
 
@@ -203,12 +204,20 @@ def _stage_chunk(house: House, stage: Stage, parsed: ParsedLines, batch: Batch, 
         late += _count_late(built)
         if name == QUARANTINE and built.height:
             table_stage.write()  # whole lines would fill the memory long before there are enough of them
-    counts = LineCounts(parsed.read_count, rows.height, parsed.rejects.height, parsed.duplicate_count, suppressed, late)
+    counts = LineCounts(
+        read=parsed.read_count,
+        accepted=rows.height,
+        rejected=parsed.rejects.height,
+        duplicate=parsed.duplicate_count,
+        suppressed=suppressed,
+        late=late,
+        undeclared=parsed.undeclared_count,
+    )
     is_for_ledger = batch.source in LEDGER_SINKS
     if is_for_ledger:
         stage.for_ledger.append(rows)
     dates = set() if is_for_ledger else set(rows["event_date"].unique())
-    stage.tally += Tally(counts, dates, parsed.undeclared_count, count_cut_off(parsed.rejects))
+    stage.tally += Tally(counts, dates, count_cut_off(parsed.rejects))
     record_progress("read_lines", batch.source, lines=parsed.read_count)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 
 from anonymization.columns import NAME_ENTITIES
@@ -11,8 +12,11 @@ from pipelines.contracts.model import check_contracts, load_catalogue
 from pipelines.control.deliveries import held_files
 from pipelines.control.keyring_source import open_keyring
 from pipelines.control.ledger import open_ledger
+from pipelines.control.quality_results import latest_results, list_results
 from pipelines.errors import ConfigurationError, MissingKeyError, TokumeiError
 from pipelines.ingestion.country import open_country_database
+from pipelines.ingestion.datacentres import open_datacentre_networks
+from pipelines.journeys.anomalies import compare_with_weeks_before
 from pipelines.lake.evolution import find_misfits, find_new_columns
 from pipelines.lake.layout import find_table, open_lake, read_log
 from pipelines.settings import Settings, prepare_home
@@ -38,7 +42,9 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         "ledger": _examine_ledger,
         "lake": _examine_lake,
         "countries": _examine_countries,
+        "datacentres": _examine_datacentres,
         "names in free text": _examine_names,
+        "quality": _examine_quality,
     }
     return tuple(_examine(subject, check, settings) for subject, check in checks.items())
 
@@ -98,6 +104,22 @@ def _examine_lake(settings: Settings) -> str:
 def _examine_countries(settings: Settings) -> str:
     database = open_country_database(settings.country_database)
     return "unknown, for want of TOKUMEI_COUNTRY_DATABASE" if database is None else f"from {database.describe()}"
+
+
+def _examine_quality(settings: Settings) -> str:
+    """What the gates found last, and what is unlike the weeks before; well in any case: gates stop by themselves."""
+    ledger, now = open_ledger(settings.control_url), datetime.now(UTC).astimezone(settings.zone)
+    latest = latest_results(list_results(ledger))
+    judged = [result.figures for table in latest.values() for result in table if result.figures.layer != "anomalies"]
+    broken = sum(not figures.passed for figures in judged)
+    compared = compare_with_weeks_before(ledger, settings.warehouse_file, now)
+    anomalies = [str(comparison) for comparison in compared if comparison.is_anomaly]
+    return "; ".join([f"{broken} of {len(judged)} rules are broken, see `tokumei quality`", *anomalies])
+
+
+def _examine_datacentres(settings: Settings) -> str:
+    networks = open_datacentre_networks(settings.datacentre_networks)
+    return "unknown, for want of TOKUMEI_DATACENTRE_NETWORKS" if networks is None else f"by {networks.describe()}"
 
 
 def _examine_names(settings: Settings) -> str:

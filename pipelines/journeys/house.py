@@ -12,6 +12,7 @@ from pipelines.contracts.model import Catalogue, load_catalogue
 from pipelines.control.keyring_source import open_keyring
 from pipelines.control.ledger import open_ledger
 from pipelines.ingestion.country import CountryDatabase, open_country_database
+from pipelines.ingestion.datacentres import DatacentreNetworks, open_datacentre_networks
 from pipelines.lake.layout import Lake, open_lake
 from pipelines.settings import Settings, prepare_home
 
@@ -26,6 +27,7 @@ class House:
     keyring: Keyring
     lake: Lake
     country_database: CountryDatabase | None
+    datacentre_networks: DatacentreNetworks | None
 
     def now(self) -> datetime:
         """The moment in the service's time zone, whose date is the service's today."""
@@ -43,4 +45,5 @@ def open_house(settings: Settings) -> House:
         keyring=keyring,
         lake=open_lake(settings.lake_uri),
         country_database=open_country_database(settings.country_database),
+        datacentre_networks=open_datacentre_networks(settings.datacentre_networks),
     )

@@ -237,7 +237,7 @@ def _commit(house: House, file: SourceFile, content: Content, stage: Stage) -> D
     commit_stage(house, stage, file.source, content.digest)
     delivery = _describe(house, file, content.digest, "committed", stage.tally.counts)
     delivery = replace(delivery, event_dates=tuple(sorted(stage.tally.dates)))
-    return delivery if record_delivery(house.ledger, delivery) else None
+    return delivery if record_delivery(house.ledger, delivery, stage.judgement) else None
 
 
 def _measure_extent(content: Content, stage: Stage) -> Extent:

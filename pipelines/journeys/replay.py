@@ -98,7 +98,7 @@ def _take_in(house: House, source: str, replay_id: str) -> Delivery:
         return Delivery(replay_id, source, name, "held", now, now.date(), LineCounts(), reason=str(error))
     dates = tuple(sorted(stage.tally.dates))
     delivery = Delivery(replay_id, source, name, "committed", now, now.date(), stage.tally.counts, dates, settled=True)
-    record_delivery(house.ledger, delivery)
+    record_delivery(house.ledger, delivery, stage.judgement)
     contract = house.catalogue.get("lake", QUARANTINE)
     replace_rows(house.lake, contract, partial(_let_go, replay_id=replay_id), batch=REPLAY)
     return delivery

@@ -8,6 +8,7 @@ import polars as pl
 
 from anonymization.errors import AnonymizationError
 from pipelines.contracts.model import Contract
+from pipelines.control.quality_results import record_judgement
 from pipelines.errors import DataQualityError, TokumeiError
 from pipelines.ingestion.content import Content
 from pipelines.ingestion.enrich import Batch
@@ -26,6 +27,7 @@ from pipelines.journeys.chunk import (
     open_bench,
 )
 from pipelines.journeys.house import House
+from pipelines.journeys.verdicts import list_rules, new_judgement, require_kept
 from pipelines.journeys.watch import extend_requests
 from pipelines.journeys.workers import REJECT_TABLES, look_ahead, may_share_out, new_order, share_out
 from pipelines.quality.gate import judge
@@ -51,7 +53,7 @@ def guard_staging(source: str, make_stage: Callable[[], Stage]) -> Stage:
         except UNEXPECTED as error:
             found = describe_error(error)
         else:
-            step.count(rejected=stage.tally.counts.rejected, undeclared=stage.tally.undeclared_count)
+            step.count(rejected=stage.tally.counts.rejected, undeclared=stage.tally.counts.undeclared)
             return stage
         raise DataQualityError(f"{source}: {found}", hint="report this, it is a defect of the pipeline")
 
@@ -68,7 +70,7 @@ def _stage_file(house: House, file: SourceFile, content: Content) -> Stage:
         else:
             for chunk, header in chunks:
                 bench.take_lines(batch, declared, chunk, header, content.known_line_count)
-        _close(bench.stage, contract, accepts_rejects=file.accepts_rejects)
+        _close(house, bench.stage, contract, accepts_rejects=file.accepts_rejects)
     return bench.stage
 
 
@@ -81,7 +83,7 @@ def stage_lines(house: House, contract: Contract, lines: Iterable[tuple[Batch, P
     with discard_on_error(bench.stage):
         for batch, parsed in lines:
             bench.take(batch, parsed)
-        _close(bench.stage, contract, accepts_rejects=True)
+        _close(house, bench.stage, contract, accepts_rejects=True)
     return bench.stage
 
 
@@ -95,11 +97,15 @@ def _list_reject_tables(contract: Contract) -> tuple[str, ...]:
     return REJECT_TABLES if "quarantine" in contract.properties else REJECT_TABLES[:1]
 
 
-def _close(stage: Stage, contract: Contract, *, accepts_rejects: bool) -> None:
+def _close(house: House, stage: Stage, contract: Contract, *, accepts_rejects: bool) -> None:
     """Reconcile and gate the whole file, then write what is still buffered."""
     check_counts(stage.tally.counts, contract, cut_off_count=stage.tally.cut_off_count, accepts_rejects=accepts_rejects)
-    for name, table_stage in stage.tables.items():
-        judge(table_stage.table, stage.measurements[name]).require()
+    verdicts = [judge(table_stage.table, stage.measurements[name]) for name, table_stage in stage.tables.items()]
+    stage.judgement = new_judgement(house, map(list_rules, verdicts))
+    if not all(verdict.passed for verdict in verdicts):
+        record_judgement(house.ledger, stage.judgement)  # else it is entered with what is committed
+    require_kept(verdicts)
+    for table_stage in stage.tables.values():
         table_stage.write()
 
 

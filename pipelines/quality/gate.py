@@ -53,10 +53,13 @@ class RuleResult:
     description: str
 
     def __str__(self) -> str:
-        return f"{self.rule_id} is {self.observed:.12g} {self.unit}, must be {_limit(self.minimum, self.maximum)}"
+        return (
+            f"{self.rule_id} is {self.observed:.12g} {self.unit}, must be {describe_limit(self.minimum, self.maximum)}"
+        )
 
 
-def _limit(minimum: float | None, maximum: float | None) -> str:
+def describe_limit(minimum: float | None, maximum: float | None) -> str:
+    """What a figure must be, as in "must be at most 3"."""
     if minimum is None:
         return f"at most {maximum:.12g}"
     if maximum is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -75,7 +77,7 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         create_relations(engine, catalogue, wanted, _list_days_read(marts))
         _create_tables(engine, marts)
         run_queries(engine, catalogue, sql_directory, marts)
-        create_recent(engine, catalogue, inputs)
+        create_recent(engine, catalogue, inputs, built_at.astimezone(ZoneInfo(timezone)).date())
         row_counts = {mart.name: len(engine.table(mart.table)) for mart in marts}
         days = tuple(sorted(_unite(mart.days for mart in marts if mart.follows_events)))
         describe_build(engine, catalogue, inputs, BuildFacts(built_at, timezone, days, row_counts))
@@ -137,7 +139,7 @@ def run_queries(
     marts: Sequence[Mart],
     fill: Fill = fill_mart,
 ) -> None:
-    """Run the SQL of all marts, some weeks at a time: what they share, then their own, whose rows `fill` stores."""
+    """Run the SQL of all marts, some weeks at a time: what they share, then each one's own, stored by `fill`."""
     mark_bots_by_rate(engine, catalogue, sql_directory, marts)
     create_people(engine, sql_directory)
     visited = _unite(mart.made_anew for mart in marts if mart.reads_visits)
@@ -158,10 +160,14 @@ def _create_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart]) -> 
     engine.execute("COMMIT")
 
 
-def _list_days_read(marts: Iterable[Mart]) -> frozenset[date]:
-    """Every day of events that is read: a visit, and with it who is a bot by rate, may need those beside a day."""
-    days = _unite(mart.read_days for mart in marts)
-    return frozenset(day + timedelta(days=shift) for day in days for shift in (-1, 0, 1))
+def _list_days_read(marts: Iterable[Mart]) -> dict[str, frozenset[date]]:
+    """By input every day of events that is read: visits, and with them who is a bot by rate, may need those beside."""
+    days: defaultdict[str, frozenset[date]] = defaultdict(frozenset)
+    for mart in marts:
+        read = frozenset(day + timedelta(days=shift) for day in mart.read_days for shift in (-1, 0, 1))
+        for name in inputs_of(mart.contract):
+            days[name] |= read
+    return dict(days)
 
 
 def _unite(days: Iterable[frozenset[date]]) -> frozenset[date]:

@@ -2,7 +2,8 @@
 
 What it guarantees: whoever knows every figure of a build, the exact totals among them, and every label there is, cannot
 tell the people of a cell that was merged, for what was merged is about minimumPeople distinct persons at least. Where
-that many are not to be had, the period shows no cell at all. See rounding.py for what it does not guarantee.
+that many are not to be had, the period shows no cell at all. How many people a cell needs is drawn anew with every
+change of its period, so that a cell which appears does not tell of one late event. See rounding.py for the limits.
 """
 
 from __future__ import annotations
@@ -20,16 +21,18 @@ from pipelines.warehouse.statements import bind_select, read_cells
 
 MERGED = "(other)"
 # A cell that is not small has enough people by itself, so that no more than one ever joins those that are.
+# The seed of a period changes with anything in it, and nobody can tell it who does not know the pseudonyms.
+SEEDS = "SELECT {group}, sum(hash({columns})) AS seed FROM cells.incoming GROUP BY {group}"
 PLACES = """
 WITH sizes AS (
     SELECT {group}, {dimensions}, count(DISTINCT person) AS people
     FROM cells.incoming
     GROUP BY {group}, {dimensions}
 )
-SELECT *,
-    people < $minimum_people AS is_small,
-    row_number() OVER (PARTITION BY {group} ORDER BY people, {dimensions}) AS place
-FROM sizes
+SELECT * EXCLUDE (seed),
+    people < $minimum_people + hash('threshold', seed, {group}, {dimensions}) % $blur AS is_small,
+    row_number() OVER (PARTITION BY {group} ORDER BY is_small DESC, people, {dimensions}) AS place
+FROM sizes JOIN cells.seeds USING ({group})
 """
 # Cells up to last_merged become one: none when no cell is small, null when all together are too few.
 CUTS = """
@@ -48,8 +51,6 @@ SELECT {group},
 FROM cells.places LEFT JOIN hidden USING ({group})
 GROUP BY {group}
 """
-# The seed of a period changes with anything in it, and nobody can tell it who does not know the pseudonyms.
-SEEDS = "SELECT {group}, sum(hash({columns})) AS seed FROM cells.incoming GROUP BY {group}"
 RELABEL = """
 SELECT incoming.* REPLACE ({relabelled})
 FROM cells.incoming AS incoming
@@ -58,27 +59,30 @@ JOIN (FROM cells.places JOIN cells.cuts USING ({group}) WHERE last_merged IS NOT
 
 
 def split_periods(contract: Contract, days: Iterable[date]) -> Iterator[frozenset[date]]:
-    """The days of one period of a mart after the other, so that memory holds the people of one; all without cells."""
+    """The days of a mart, one ISO week of them at a time, so that memory holds no more people's; all without cells."""
     if contract.cells is None:
         yield frozenset(days)
         return
-    is_weekly = contract.properties["period"] == "week"
-    for _, period in groupby(sorted(days), lambda day: day.isocalendar()[:2] if is_weekly else day):
-        yield frozenset(period)
+    for _, week in groupby(sorted(days), lambda day: day.isocalendar()[:2]):
+        yield frozenset(week)
 
 
-def gather_cells(
+def gather_cells(  # noqa: PLR0913 - what a mart is made of, and how it is gated
     engine: duckdb.DuckDBPyConnection,
     contract: Contract,
     sql_directory: Path,
     days: Iterable[date],
     minimum_people: int,
+    *,
+    blur: int = 1,
 ) -> None:
     """Make cells.<mart> hold what its cells.sql finds on these days, under labels that are about enough people.
 
     Cells of fewer than minimum_people distinct persons become one `(other)` cell of their period and `within` columns,
     as few more as needed joining them, smallest first and then by name, until the merged have enough too: otherwise a
     total less the cells shown would tell the hidden one. Where all together are too few, nothing is shown.
+    blur: up to how many more than minimum_people, less one, a cell may need, at random: if it were always as many, one
+    late event that makes a cell appear would tell exactly how many people are in it, and that it is one of them.
     cells.seeds tells, for each period and `within`, by what its figures are rounded.
     """
     if contract.cells is None:
@@ -91,12 +95,16 @@ def gather_cells(
         "columns": _list_names(engine.table("cells.incoming").columns),
         "relabelled": ", ".join(map(_relabel, contract.cells.dimensions)),
     }
-    threshold = {"minimum_people": minimum_people}
-    _keep(engine, "places", PLACES.format(**parts), threshold)
-    _keep(engine, "cuts", CUTS.format(**parts), threshold)
     _keep(engine, "seeds", SEEDS.format(**parts), {})
+    _keep(engine, "places", PLACES.format(**parts), {"minimum_people": minimum_people, "blur": blur})
+    _keep(engine, "cuts", CUTS.format(**parts), {"minimum_people": minimum_people})
     _keep(engine, contract.name, RELABEL.format(**parts), {})
     engine.execute("DROP TABLE cells.incoming; DROP TABLE cells.places; DROP TABLE cells.cuts")
+
+
+def blur_of(contract: Contract) -> int:
+    """By how much the people of a cell are rounded, and the threshold with them."""
+    return int(contract.column(str(contract.properties["peopleColumn"])).round_to or 1) if contract.cells else 1
 
 
 def group_columns(contract: Contract) -> list[str]:

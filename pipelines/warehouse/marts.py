@@ -12,7 +12,7 @@ import duckdb
 
 from pipelines.contracts.derive import duckdb_schema
 from pipelines.contracts.model import Contract
-from pipelines.warehouse.cells import gather_cells, split_periods
+from pipelines.warehouse.cells import blur_of, gather_cells, split_periods
 from pipelines.warehouse.engine import quote_name, quote_text
 from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, find_dates
 from pipelines.warehouse.rounding import round_columns
@@ -126,7 +126,7 @@ def fill_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, sql_directory: Path
     if wanted := mart.made_anew & days:
         query, minimum_people = read_query(sql_directory, mart.name), mart.contract.minimum_people
         for part in split_periods(mart.contract, wanted):
-            gather_cells(engine, mart.contract, sql_directory, part, minimum_people)
+            gather_cells(engine, mart.contract, sql_directory, part, minimum_people, blur=blur_of(mart.contract))
             rows = select_mart(engine, mart.contract, query, part, minimum_people)
             round_columns(mart.contract, rows).insert_into(mart.table)
 

@@ -19,6 +19,7 @@ VIEWS = {
     "traffic": PEOPLE_SOURCE,
     "requests": PEOPLE_SOURCE,
     "page_views": PEOPLE_SOURCE,
+    "bot_requests": PEOPLE_SOURCE,
     "device_events": "lake.device_events",
     "answers": "lake.survey_responses",
     "security_events": "lake.security_events",

@@ -1,8 +1,11 @@
-"""One SELECT of an analyst on the published warehouse, which it can neither change nor leave."""
+"""What is asked of the published warehouse, which no question changes or leaves: an analyst's SELECT, whole periods."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -18,19 +21,58 @@ QueryFormat = Literal["table", "csv", "json"]
 CONFINED = {"enable_external_access": "false", "temp_directory": ""}
 
 
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Rows of some marts, all of one publication, and when that was built."""
+
+    marts: Mapping[str, pl.DataFrame] = field(hash=False)
+    built_at: datetime
+
+
 def run_query(path: Path, sql: str, *, format: QueryFormat) -> str:  # noqa: A002 - the name of the CLI's option
     """The rows of one SELECT (or DESCRIBE, SHOW, SUMMARIZE) as an aligned table, CSV with a header, or a JSON array.
 
     ConfigurationError when there is no warehouse yet, or when the SQL does not parse or names what does not exist;
     any other failure tells its type only, since the engine's text can hold data.
     """
-    if not path.exists():
-        raise ConfigurationError(f"there is no warehouse at {path} yet", hint="run `tokumei build-marts` first")
+    _require_warehouse(path)
     with (
         engine_errors("running the query"),
         open_engine(str(path), read_only=True, options=CONFINED) as engine,
     ):
         return _render(_bind(engine, sql), format)
+
+
+def read_periods(path: Path, columns: Mapping[str, Sequence[str]], first: date, last: date) -> Extract:
+    """Of each mart named that the file holds, those of the columns named that it has, in periods from first to last.
+
+    The first of a mart's columns is its period, which it must have. ConfigurationError when there is no warehouse yet.
+    """
+    _require_warehouse(path)
+    with (
+        engine_errors("reading the warehouse"),
+        open_engine(str(path), read_only=True, options=CONFINED) as engine,
+    ):
+        (built_at,) = engine.sql("SELECT epoch_us(built_at) FROM meta.build").fetchall()[0]
+        stored = [row[0] for row in engine.sql('FROM meta.tables SELECT "table"').fetchall()]
+        marts = {name: _read_periods(engine, name, columns[name], first, last) for name in columns if name in stored}
+    return Extract(marts, datetime.fromtimestamp(built_at / 1e6, UTC))
+
+
+def _read_periods(
+    engine: duckdb.DuckDBPyConnection, mart: str, columns: Sequence[str], first: date, last: date
+) -> pl.DataFrame:
+    rows = engine.table(f"marts.{mart}")
+    kept = [duckdb.ColumnExpression(column) for column in columns if column in rows.columns]
+    period = duckdb.ColumnExpression(columns[0])
+    within = period.between(duckdb.ConstantExpression(first), duckdb.ConstantExpression(last))
+    frame: pl.DataFrame = rows.filter(within).select(*kept).pl()
+    return frame
+
+
+def _require_warehouse(path: Path) -> None:
+    if not path.exists():
+        raise ConfigurationError(f"there is no warehouse at {path} yet", hint="run `tokumei build-marts` first")
 
 
 def _bind(engine: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelation:

@@ -30,6 +30,7 @@ SOURCE_FILES = {
     "duplicate_count": "BIGINT",
     "suppressed_count": "BIGINT",
     "late_count": "BIGINT",
+    "undeclared_count": "BIGINT",
 }
 DELETION_FACTS = {
     "month": "DATE",
@@ -47,26 +48,30 @@ LEDGER_SCHEMAS = {
 
 
 def create_relations(
-    engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs, days: Collection[date] | None = None
+    engine: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    inputs: Inputs,
+    days: Mapping[str, Collection[date]] | None = None,
 ) -> None:
     """Make every input readable under its own name, with the column names and types of its contract.
 
     Parquet files stay where they are and are read as needed; the values of the columns that name their hive-style
-    partition directories come from the path, and a column that a file lacks is null. A frame, or an empty list of
-    files, becomes a table in memory. days: all days of events that will be read, where these are known; then the
-    files of others are left out, for DuckDB looks into each file whenever a query names the relation. Without
-    restrictions among them nobody is restricted.
+    partition directories come from the path, and a column that a file lacks is null. A frame becomes a table in memory.
+    days: by input all days of events that will be read of it, where these are known; then the files of others are left
+    out, for DuckDB looks into each whenever a query names the input. Without restrictions nobody is restricted.
     """
     engine.execute("CREATE SCHEMA lake; CREATE SCHEMA control")
     nobody: Inputs = {RESTRICTIONS: []}
     for name, source in {**nobody, **inputs}.items():
         schema = _schema_of(catalogue, name)
-        if isinstance(source, pl.DataFrame):
-            _create_table(engine, name, schema, source)
-        elif files := _choose_files(name, source, days):
-            _create_view(engine, name, schema, files)
+        wanted = None if days is None else days.get(name)
+        chosen = source if isinstance(source, pl.DataFrame) else _choose_files(name, source, wanted)
+        if not len(chosen):
+            _create_nothing(engine, name, schema)
+        elif isinstance(chosen, pl.DataFrame):
+            _create_table(engine, name, schema, chosen)
         else:
-            _create_table(engine, name, schema, pl.DataFrame(schema=dict.fromkeys(schema, pl.Null)))
+            _create_view(engine, name, schema, chosen)
 
 
 def _choose_files(name: str, files: Sequence[str], days: Collection[date] | None) -> Sequence[str]:
@@ -126,6 +131,11 @@ def _schema_of(catalogue: Catalogue, name: str) -> dict[str, str]:
             f"{name} is no input of marts", hint=f"pass lake.<table>, {' or '.join(LEDGER_SCHEMAS)}"
         )
     return duckdb_schema(catalogue.get("lake", table))
+
+
+def _create_nothing(engine: duckdb.DuckDBPyConnection, name: str, schema: Mapping[str, str]) -> None:
+    """A relation that DuckDB knows to be empty, so that to leave out nobody takes no reading of who is there."""
+    engine.execute(f"CREATE VIEW {name} AS SELECT {_cast_columns(schema, lambda _: 'NULL')} WHERE false")
 
 
 def _create_table(engine: duckdb.DuckDBPyConnection, name: str, schema: Mapping[str, str], frame: pl.DataFrame) -> None:

@@ -7,9 +7,10 @@ cells of a period are all drawn anew when anything in it changes. The draw is ma
 and all: the same content gives the same figures in every build, and only who knows the pseudonyms could undo it.
 A share is never finer than one of what it is a share of, else it would tell how many that are.
 
-What it does not guarantee: whoever knows all persons of a cell but one learns that one, as from any true count; many
-events of one person stand out where rounding is by a few; and who keeps many builds of a period can average. Noise that
-withstands these, with a budget, belongs to what is published, not to what analysts work with.
+What it does not guarantee: whoever knows all persons of a cell but one learns that one, as from any true count. Late
+events that all go into one cell, be they of one person, are seen there once the cell moves by two steps: of two in one
+build of 125, of five in one of six. Who keeps many builds of a period can average. Noise that withstands these, with a
+budget, belongs to what is published, not to what analysts work with.
 """
 
 from __future__ import annotations

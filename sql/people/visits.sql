@@ -9,21 +9,35 @@
 -- without a visitor, whose line came too late to tell, is in no visit.
 -- Of pages of the same microsecond the one that was reached from elsewhere comes first, then the order is by name, so
 -- that nothing depends on the files in which they came.
--- Runs are found by their first and last page views, which neighbours tell: to number them by a running count instead
--- would take five times as long.
-WITH steps AS (
-    SELECT visitor_pseudonym, event_date, event_at, route, referrer_channel, referrer_source,
-        row_number() OVER in_order AS place,
-        coalesce(event_at - lag(event_at) OVER in_order <= INTERVAL 30 MINUTES, false) AS is_soon,
-        is_soon AND event_date <> lag(event_date) OVER in_order AS is_over_midnight,
-        coalesce(lead(event_at) OVER in_order - event_at <= INTERVAL 30 MINUTES, false) AS goes_on,
-        goes_on AND event_date = lead(event_date) OVER in_order AS goes_on_today
+-- What is sorted is kept narrow, or it would take twice as long: pages are numbers in that order until the end, times
+-- are whole microseconds, and runs are found by their first and last page views, which neighbours tell.
+WITH views AS NOT MATERIALIZED (
+    SELECT visitor_pseudonym, event_date,
+        epoch_us(event_at) AS microsecond,
+        {
+            is_internal: referrer_channel = 'internal',
+            route: route,
+            page_group: page_group,
+            channel: referrer_channel,
+            source: referrer_source,
+            utm_medium: utm_medium
+        } AS page
     FROM people.page_views
     WHERE visitor_pseudonym IS NOT NULL AND list_contains($read_dates, event_date)
-    WINDOW in_order AS (
-        PARTITION BY visitor_pseudonym
-        ORDER BY event_at, referrer_channel = 'internal', route, referrer_channel, referrer_source
-    )
+),
+pages AS MATERIALIZED (
+    SELECT page, row_number() OVER (ORDER BY page) AS page_number
+    FROM (SELECT DISTINCT page FROM views)
+),
+steps AS (
+    SELECT visitor_pseudonym, event_date, microsecond, page_number,
+        row_number() OVER in_order AS place,
+        coalesce(microsecond - lag(microsecond) OVER in_order <= 30 * 60 * 1_000_000, false) AS is_soon,
+        is_soon AND event_date <> lag(event_date) OVER in_order AS is_over_midnight,
+        coalesce(lead(microsecond) OVER in_order - microsecond <= 30 * 60 * 1_000_000, false) AS goes_on,
+        goes_on AND event_date = lead(event_date) OVER in_order AS goes_on_today
+    FROM views JOIN pages ON views.page IS NOT DISTINCT FROM pages.page
+    WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY microsecond, page_number)
 ),
 ends AS (
     SELECT *, NOT is_soon OR is_over_midnight AS is_first, NOT goes_on_today AS is_last
@@ -33,42 +47,49 @@ ends AS (
 -- A part is what a visit has on one day: a first page view, and the last one that comes next.
 parts AS (
     SELECT visitor_pseudonym, event_date, place, is_over_midnight,
-        event_at AS started_at,
-        if(is_last, event_at, lead(event_at) OVER in_order) AS ended_at,
+        microsecond AS first_microsecond,
+        if(is_last, microsecond, lead(microsecond) OVER in_order) AS last_microsecond,
+        last_microsecond - first_microsecond < 20 * 3600 * 1_000_000::BIGINT AS may_go_on,
         if(is_last, 1, lead(place) OVER in_order - place + 1) AS page_views,
-        route AS entry_route,
-        if(is_last, route, lead(route) OVER in_order) AS exit_route,
-        referrer_channel AS channel,
-        referrer_source AS source
+        page_number AS first_page,
+        if(is_last, page_number, lead(page_number) OVER in_order) AS last_page
     FROM ends
     WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY place)
     QUALIFY is_first
 ),
-continued AS (
+-- A visit is a part that continues none, with the one that continues it.
+neighbours AS (
     SELECT *,
-        is_over_midnight AND lag(ended_at - started_at) OVER in_order < INTERVAL 20 HOURS AS continues_visit
+        is_over_midnight AND lag(may_go_on) OVER in_order AS continues_visit,
+        may_go_on AND coalesce(lead(is_over_midnight) OVER in_order, false) AS is_continued,
+        lead(last_microsecond) OVER in_order AS next_microsecond,
+        lead(page_views) OVER in_order AS next_page_views,
+        lead(last_page) OVER in_order AS next_page
     FROM parts
     WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY place)
 ),
--- A visit is a part that continues none, with the one that continues it.
 visits AS (
-    SELECT visitor_pseudonym, event_date AS start_date, continues_visit, started_at, entry_route, channel, source,
-        coalesce(lead(if(continues_visit, ended_at, NULL)) OVER in_order, ended_at) AS ended_at,
-        coalesce(lead(if(continues_visit, page_views, NULL)) OVER in_order, 0) + page_views AS page_views,
-        coalesce(lead(if(continues_visit, exit_route, NULL)) OVER in_order, exit_route) AS exit_route
-    FROM continued
-    WINDOW in_order AS (PARTITION BY visitor_pseudonym ORDER BY place)
+    SELECT visitor_pseudonym, event_date AS start_date, first_microsecond, first_page,
+        if(is_continued, next_microsecond, last_microsecond) AS end_microsecond,
+        if(is_continued, next_page, last_page) AS end_page,
+        page_views + if(is_continued, next_page_views, 0) AS visit_page_views
+    FROM neighbours
+    WHERE NOT continues_visit AND list_contains($event_dates, start_date)
 )
 SELECT visitor_pseudonym,
     start_date,
-    started_at,
-    ended_at,
-    epoch_us(ended_at) - epoch_us(started_at) AS visit_microseconds,
-    page_views,
-    page_views = 1 AS is_bounce,
-    entry_route,
-    exit_route,
-    channel,
-    source
+    make_timestamptz(first_microsecond) AS started_at,
+    make_timestamptz(end_microsecond) AS ended_at,
+    end_microsecond - first_microsecond AS visit_microseconds,
+    visit_page_views AS page_views,
+    visit_page_views = 1 AS is_bounce,
+    entries.page.page_group AS entry_page_group,
+    entries.page.route AS entry_route,
+    exits.page.page_group AS exit_page_group,
+    exits.page.route AS exit_route,
+    entries.page.channel,
+    entries.page.source,
+    entries.page.utm_medium
 FROM visits
-WHERE NOT continues_visit AND list_contains($event_dates, start_date)
+JOIN pages AS entries ON entries.page_number = first_page
+JOIN pages AS exits ON exits.page_number = end_page

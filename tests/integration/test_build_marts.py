@@ -68,6 +68,16 @@ def test_delivery_that_touches_no_day_still_counts_in_data_quality(town):
     assert count_files(town) == files + 3
 
 
+def test_fields_that_no_contract_declares_are_counted_and_not_stored(town):
+    town.land(
+        "access", "more.jsonl", [town.visit(town.neighbour, None, "2026-11-21", 5, loyalty_tier="gold", tone="a")]
+    )
+    town.take_in()
+    build_marts(town.house)
+    quality = read_mart(town.house.settings.warehouse_file, "data_quality_daily")
+    assert dict(quality.group_by("source").agg("undeclared_count").explode("undeclared_count").rows())["access"] == 2
+
+
 def test_missing_warehouse_is_built_whole(town):
     before = read_mart(town.house.settings.warehouse_file, "usage_daily")
     town.house.settings.warehouse_file.unlink()

@@ -23,7 +23,7 @@ from pipelines.settings import load_settings
 from pipelines.warehouse.extract import read_mart
 
 EVENTS = ("page_views", "device_events", "searches", "survey_responses", "security_events", "identity_links")
-COUNTS_OF_ANYBODY = ("request_count", "bot_request_count")
+COUNTS_OF_ANYBODY = ("request_count", "bot_request_count", "declared_bot_request_count")
 
 
 @pytest.fixture(autouse=True)
@@ -103,8 +103,9 @@ def read_marts(town) -> dict[str, pl.DataFrame]:
     days = town.days
     path = town.house.settings.warehouse_file
     usage = read_mart(path, "usage_daily").filter(pl.col("event_date").cast(pl.String).is_in(days))
-    others = ("usage_by_environment_daily", "search_terms_daily", "satisfaction_weekly", "deletions_monthly")
-    return {"usage_daily": usage.drop(COUNTS_OF_ANYBODY), **{name: read_mart(path, name) for name in others}}
+    usage_by = ("usage_by_environment_daily", "usage_by_page_daily", "traffic_sources_daily")
+    names = (*usage_by, "search_terms_daily", "satisfaction_weekly", "deletions_monthly")
+    return {"usage_daily": usage.drop(COUNTS_OF_ANYBODY)} | {name: read_mart(path, name) for name in names}
 
 
 def test_canaries_change_no_figure_about_people(watched):

@@ -1,6 +1,10 @@
 """Suspension of use: a restricted member's rows stay in the lake and leave every metric, until it is lifted."""
 
+import json
+import subprocess
+import sys
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -160,3 +164,17 @@ def test_digest_tells_sets_apart_and_not_their_order(town):
     restricted = list_restricted(town.house)
     assert digest_restricted(restricted) == digest_restricted(restricted.reverse())
     assert len({digest_restricted(restricted.head(count)) for count in range(4)}) == 4
+
+
+def test_commands_restrict_and_lift_and_name_nobody(town):
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [Path(sys.executable).with_name("tokumei"), *words, "--user-id", NEIGHBOUR]
+        environment = {"TOKUMEI_HOME": str(town.home), "PATH": ""}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    asked = [run("restrict", "--reason", "article 35"), run("restrict", "--json"), run("unrestrict"), run("unrestrict")]
+    assert [done.returncode for done in asked] == [0, 0, 0, 1]
+    assert asked[0].stdout == "restricted; run `tokumei build-marts`\n"
+    assert json.loads(asked[1].stdout) == {"restricted": True, "is_new": False}
+    assert asked[3].stderr.startswith("tokumei: no restriction of this member was asked for")
+    assert not any(NEIGHBOUR in done.stdout + done.stderr for done in asked)

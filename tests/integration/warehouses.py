@@ -39,7 +39,15 @@ def view(day: date, person: int, minute: int = 0) -> Row:
         "browser_family": f"Browser {person % 3}",
         "os_family": "Linux",
         "device_class": "desktop",
+        "page_group": "item",
+        "route": "/item/{id}",
+        "referrer_channel": "search_engine",
+        "referrer_source": "google",
     }
+
+
+def bot_view(day: date, person: int) -> Row:
+    return view(day, person) | {"user_pseudonym": None, "is_page_view": False, "bot_family": "search_engine"}
 
 
 def search(day: date, person: int, term: str = "camera") -> Row:
@@ -56,8 +64,23 @@ def answer(day: date, person: int, csat: int = 5) -> Row:
     }
 
 
+def refusal(day: date, person: int) -> Row:
+    """A login that was refused."""
+    return {
+        "event_at": datetime(day.year, day.month, day.day, 3, tzinfo=UTC),
+        "event_date": day,
+        "subject_bucket": person % 2,
+        "user_pseudonym": pseudonym(person + 1300),
+        "device_pseudonym": pseudonym(person + 1700),
+        "key_id": "security-1",
+        "is_login_failure": True,
+    }
+
+
 def received_file(day: date, **counts: int) -> Row:
-    figures = dict.fromkeys(("read", "accepted", "rejected", "duplicate", "suppressed", "late"), 0) | counts
+    figures = (
+        dict.fromkeys(("read", "accepted", "rejected", "duplicate", "suppressed", "late", "undeclared"), 0) | counts
+    )
     return {"received_date": day, "source": "access", "state": "committed"} | {
         f"{name}_count": count for name, count in figures.items()
     }
@@ -87,9 +110,11 @@ def busy_inputs(days: int = 2) -> dict[str, pl.DataFrame]:
     """Enough people on each day for every mart to have rows."""
     dates = [MONDAY + timedelta(days=offset) for offset in range(days)]
     return inputs_from(
-        page_views=[view(day, person) for day in dates for person in range(40)],
+        page_views=[row for day in dates for row in (bot_view(day, 40), *(view(day, person) for person in range(40)))],
         searches=[search(day, person) for day in dates for person in range(12)],
         survey_responses=[answer(day, person) for day in dates for person in range(30)],
+        restrictions=[{"purpose": "usage", "pseudonym": pseudonym(4000)}],
+        security_events=[refusal(day, person) for day in dates for person in range(12)],
         source_files=[received_file(day, read=40, accepted=40) for day in dates],
         deletion_facts=[{"month": MONDAY.replace(day=1), "fact": "completed", "days": 2.5, "row_count": 7}] * 12,
     )

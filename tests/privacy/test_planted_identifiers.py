@@ -21,15 +21,20 @@ from pipelines.embedded.airflow import EmbeddedAirflow
 from pipelines.embedded.credentials import COMPLIANCE_OFFICER
 from pipelines.embedded.environment import configure
 from pipelines.embedded.progress import AWAITING_INPUT, RunOutcome, TaskReport
+from pipelines.journeys.house import open_house
 from pipelines.journeys.keys import make_keys
+from pipelines.journeys.report import report
+from pipelines.journeys.restrict import restrict_member
 from pipelines.proof.certificate import verify_all
 from pipelines.proof.scan import read_identifiers, scan
+from pipelines.report.wording import LANGUAGES
 from pipelines.settings import Settings, load_settings, prepare_home
 from pipelines.synthetic import generate
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
 UNUSABLE_LINES = 40
+FIRST_DAY = date(2026, 11, 2)
 
 
 @dataclass(frozen=True)
@@ -50,16 +55,22 @@ def lived(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[
     settings = load_settings({"TOKUMEI_HOME": str(root / "home"), "TOKUMEI_AIRFLOW_PORT": str(free_port)})
     prepare_home(settings)
     make_keys(settings)
-    generate(settings.landing, days=2, users=60, seed=11, start=date(2026, 11, 2), plant=plant)
+    generate(settings.landing, days=2, users=60, seed=11, start=FIRST_DAY, plant=plant)
     planted = tuple(read_identifiers(plant))
     member = next(identifier for identifier in planted if re.fullmatch("u[0-9]{9}", identifier))
     held = settings.landing / "access" / f"edge-unusable-{member}.log"
     held.write_text("\n".join(f"bad {' '.join(planted[n::UNUSABLE_LINES])}" for n in range(UNUSABLE_LINES)) + "\n")
     held.chmod(0o600)
+    house = open_house(settings)
+    restrict_member(house, member, restricted_by="officer")  # the ledger keeps them from now on, sealed
+    house.ledger.dispose()
     config = configure(replace(settings, canaries=str(plant)))
     since = datetime.now(UTC)
     with EmbeddedAirflow(config) as airflow:
-        yield Lived(settings, planted, held, _run_everything(airflow, since))
+        runs = _run_everything(airflow, since)
+        for language in LANGUAGES:
+            report(settings, FIRST_DAY, language)
+        yield Lived(settings, planted, held, runs)
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +112,20 @@ def test_no_planted_identifier_is_in_any_byte_outside_landing_and_keys(lived: Li
     assert report.file_count > 100
 
 
+def test_pages_of_the_week_are_among_what_was_searched(lived: Lived):
+    pages = sorted((lived.settings.home / "reports").glob("usage-*.html"))
+    assert [page.name for page in pages] == ["usage-2026-W45.en.html", "usage-2026-W45.ja.html"]
+    assert all("<svg" in page.read_text() for page in pages)
+
+
 def test_exported_marts_lay_where_the_scan_looked(lived: Lived):
     marts = {contract.name for contract in load_catalogue(lived.settings.contracts).layer("marts")}
     assert {path.stem for path in (lived.settings.warehouse_directory / "parquet").iterdir()} == marts
+
+
+def test_what_the_gates_found_is_drawn_and_was_scanned(lived: Lived):
+    pages = {path.name for path in lived.settings.quality_documents.iterdir()}
+    assert {"index.html", "lake_page_views.html", "marts_usage_daily.html"} <= pages
 
 
 def test_the_scan_would_have_found_them(lived: Lived):

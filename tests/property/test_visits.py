@@ -30,7 +30,7 @@ CATALOGUE = load_catalogue(SETTINGS.contracts)
 PAGE_VIEWS = polars_schema(CATALOGUE.get("lake", "page_views"))
 NO_FILES = pl.DataFrame(schema={"received_date": pl.Date, "source": pl.String, "state": pl.String}).with_columns(
     pl.lit(None, pl.Int64).alias(f"{name}_count")
-    for name in ("read", "accepted", "rejected", "duplicate", "suppressed", "late")
+    for name in ("read", "accepted", "rejected", "duplicate", "suppressed", "late", "undeclared")
 )
 BUILT_AT = datetime(2026, 11, 22, tzinfo=UTC)
 HOURS = 40  # before and after a midnight
@@ -162,7 +162,7 @@ def usage_step_by_step(views: Sequence[View], zone: str) -> list[dict[str, objec
 
 
 def build(directory: Path, page_views: pl.DataFrame | Sequence[str], days: Sequence[date] | None, zone: str):
-    empty = {f"lake.{table}": [] for table in ("searches", "survey_responses")}
+    empty = {f"lake.{table}": [] for table in ("searches", "survey_responses", "security_events")}
     ledger = {"control.source_files": NO_FILES, "control.deletion_facts": [], "control.restrictions": []}
     inputs: Inputs = {**empty, **ledger, "lake.page_views": page_views}
     built: BuiltWarehouse = build_warehouse(

@@ -111,7 +111,7 @@ def test_lake_files_are_marked_as_frames_are_with_their_partitions(tmp_path: Pat
 def test_bot_by_rate_counts_among_bots_in_the_marts(tmp_path: Path):
     empty = {
         f"lake.{name}": pl.DataFrame(schema=polars_schema(CATALOGUE.get("lake", name)))
-        for name in ("searches", "survey_responses")
+        for name in ("searches", "survey_responses", "security_events")
     }
     rows = pl.DataFrame([*burst(RATES["perMinute"] + 1), ask(visitor=b"w")], schema=polars_schema(PAGE_VIEWS))
     ledger = {f"control.{name}": [] for name in ("source_files", "deletion_facts", "restrictions")}

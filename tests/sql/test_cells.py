@@ -62,11 +62,11 @@ def merge_step_by_step(found: Sequence[Row], minimum: int) -> dict[Cell, tuple[i
     return shown
 
 
-def merge_in_sql(directory: Path, found: Sequence[Row], minimum: int) -> Mapping[Cell, tuple[int, int]]:
+def merge_in_sql(directory: Path, found: Sequence[Row], minimum: int, blur: int = 1) -> Mapping[Cell, tuple[int, int]]:
     with open_engine(options={}) as engine:
         engine.register("rows", pl.DataFrame(found, schema=SCHEMA, orient="row"))
         engine.execute("CREATE TABLE given AS FROM rows")
-        gather_cells(engine, MART, directory, [DAY, DAY + timedelta(days=1)], minimum)
+        gather_cells(engine, MART, directory, [DAY, DAY + timedelta(days=1)], minimum, blur=blur)
         shown = engine.sql(
             "SELECT event_date, survey, browser, system, count(DISTINCT person), sum(page_views)::INT "
             "FROM cells.anything GROUP BY ALL"
@@ -90,6 +90,16 @@ def test_cells_shown_are_those_of_the_rule(directory: Path, found: list[Row], mi
     assert all(people >= minimum for people, _ in shown.values())
 
 
+@given(found=rows, minimum=st.integers(1, 6))
+@settings(max_examples=30, deadline=None)
+def test_blurred_threshold_still_shows_enough_people_and_loses_no_page_view(directory: Path, found, minimum: int):
+    shown = merge_in_sql(directory, found, minimum, blur=5)
+    assert all(people >= minimum for people, _ in shown.values())
+    for group in {row[:2] for row in found}:
+        told = [views for cell, (_, views) in shown.items() if cell[:2] == group]
+        assert sum(told) in ({sum(row[-1] for row in found if row[:2] == group)} if told else {0})
+
+
 @given(found=rows, minimum=st.integers(1, 6), seed=st.randoms())
 @settings(max_examples=20, deadline=None)
 def test_order_of_rows_changes_no_cell(directory: Path, found: list[Row], minimum: int, seed):
@@ -97,12 +107,10 @@ def test_order_of_rows_changes_no_cell(directory: Path, found: list[Row], minimu
     assert merge_in_sql(directory, found, minimum) == merge_in_sql(directory, shuffled, minimum)
 
 
-def test_periods_are_taken_one_by_one():
-    fortnight = [DAY + timedelta(days=offset) for offset in range(14)]
-    assert list(split_periods(MART, fortnight)) == [{day} for day in fortnight]
-    weekly = replace(MART, properties={**PROPERTIES, "period": "week"})
-    assert list(split_periods(weekly, fortnight)) == [set(fortnight[:7]), set(fortnight[7:])]
-    assert list(split_periods(CATALOGUE.get("marts", "usage_daily"), fortnight)) == [set(fortnight)]
+def test_weeks_are_taken_one_by_one():
+    days = [DAY + timedelta(days=offset) for offset in (0, 6, 7, 13, 14)]
+    assert list(split_periods(MART, days)) == [set(days[:2]), set(days[2:4]), set(days[4:])]
+    assert list(split_periods(CATALOGUE.get("marts", "usage_daily"), days)) == [set(days)]
 
 
 @pytest.mark.parametrize("contract", CATALOGUE.layer("marts"), ids=lambda contract: contract.name)

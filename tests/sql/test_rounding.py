@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from math import ceil
 
 import polars as pl
 import pytest
@@ -126,3 +127,26 @@ def test_large_counts_keep_their_shares_to_the_step_declared():
     contract = mart(column(PEOPLE, "int64", 5), column("rate", "float64", 0.01, Share(PEOPLE, 1)), cells=True)
     rounded = round_in_sql(contract, [{PEOPLE: 5000, "rate": 0.123}] * 50)["rate"]
     assert set(rounded) == {0.12, 0.13}
+
+
+def possible_counts(told: int, rate: float, step: float) -> list[int]:
+    """The counts between 10 and the next steps of which some whole share is what a rate tells."""
+    return [
+        people
+        for people in range(max(10, told - 4), told + 5)
+        if any(abs(part / people - rate) < step for part in range(people + 1))
+    ]
+
+
+def test_share_times_count_does_not_undo_the_rounding():
+    columns = column(PEOPLE, "int64", 5), column("rate", "float64", 0.01, Share(PEOPLE, 1))
+    rows = [{PEOPLE: people, "rate": part / people} for people in range(10, 60) for part in range(people + 1)]
+    for told, rate in round_in_sql(mart(*columns, cells=True), rows).select(PEOPLE, "rate").iter_rows():
+        step = max(1, ceil(100 / max(10, told - 4))) / 100
+        assert possible_counts(told, rate, step) == list(range(max(10, told - 4), told + 5))
+
+
+def test_share_in_hundredths_would_undo_the_rounding():
+    columns = column(PEOPLE, "int64", 5), column("rate", "float64", 0.01)
+    rounded = round_in_sql(mart(*columns, cells=False), [{PEOPLE: 19, "rate": 7 / 19}])
+    assert possible_counts(*rounded.select(PEOPLE, "rate").row(0), step=0.005) == [19]

@@ -28,8 +28,10 @@ def view(hours: float, route: str = "/", channel: str = "internal", visitor: byt
         "event_date": event_at.date(),
         "visitor_pseudonym": visitor,
         "route": route,
+        "page_group": f"group of {route}",
         "referrer_channel": channel,
         "referrer_source": f"source of {channel}",
+        "utm_medium": f"medium of {channel}",
         "is_page_view": True,
     }
 
@@ -59,10 +61,13 @@ def test_visit_tells_its_first_and_last_page_and_where_it_came_from():
         "visit_microseconds": 720_000_000,
         "page_views": 3,
         "is_bounce": False,
+        "entry_page_group": "group of /item",
         "entry_route": "/item",
+        "exit_page_group": "group of /bid",
         "exit_route": "/bid",
         "channel": "portal",
         "source": "source of portal",
+        "utm_medium": "medium of portal",
     }
 
 

@@ -1,15 +1,19 @@
 -- purpose: How much the service was used each day, by people.
 -- grain: one row per day of $event_dates; a day without requests is a row of zeros
 --
--- People are those of people.requests. A page view is a request that the lake marks is_page_view.
+-- People are those of people.requests, bots those of people.bot_requests: family rate by what they asked for in a minute
+-- or an hour, every other by their agent. A page view is a request that the lake marks is_page_view.
 -- A visit is one of people.visits and counts with all its page views on the day on which it starts, also when it ends
 -- on the next: visits, and whatever is said of them, belong to that day, page views and visitors each to their own.
--- A visit's time is what passed from its first page view to its last: 0 for a single page.
+-- A visit's time is what passed from its first page view to its last: 0 for a single page. Its median and 95th
+-- percentile are interpolated between the two visits around them.
 -- Visitors and members are those who saw a page. Rates of nothing are null.
 -- A page view without a visitor, whose line came too late to tell, counts as a page view and in nothing about visits.
-WITH all_requests AS (
-    SELECT event_date, count(*) AS request_count
-    FROM people.traffic
+WITH bots AS (
+    SELECT event_date,
+        count(*) FILTER (bot_family <> 'rate') AS declared_count,
+        count(*) FILTER (bot_family = 'rate') AS rate_count
+    FROM people.bot_requests
     WHERE list_contains($event_dates, event_date)
     GROUP BY event_date
 ),
@@ -36,7 +40,9 @@ visits AS (
         count(*) AS visits,
         count(*) FILTER (is_bounce) AS bounces,
         sum(page_views) AS visit_page_views,
-        sum(visit_microseconds) AS visit_microseconds
+        sum(visit_microseconds) AS visit_microseconds,
+        median(visit_microseconds) AS median_microseconds,
+        quantile_cont(visit_microseconds, 0.95) AS p95_microseconds
     FROM people.visits
     WHERE list_contains($event_dates, start_date)
     GROUP BY start_date
@@ -49,12 +55,16 @@ SELECT event_date,
     visit_page_views / visits AS pages_per_visit,
     bounces / visits AS bounce_rate,
     visit_microseconds / 1e6 / visits AS mean_visit_seconds,
-    coalesce(request_count, 0) AS request_count,
-    coalesce(request_count, 0) - coalesce(person_request_count, 0) AS bot_request_count,
+    median_microseconds / 1e6 AS median_visit_seconds,
+    p95_microseconds / 1e6 AS p95_visit_seconds,
+    coalesce(declared_count, 0) AS declared_bot_request_count,
+    coalesce(rate_count, 0) AS rate_bot_request_count,
+    declared_bot_request_count + rate_bot_request_count AS bot_request_count,
+    coalesce(person_request_count, 0) + bot_request_count AS request_count,
     error_count / person_request_count AS error_rate,
     coalesce(response_bytes, 0) AS response_bytes
 FROM (SELECT DISTINCT unnest($event_dates::DATE[]) AS event_date) AS days
-LEFT JOIN all_requests USING (event_date)
+LEFT JOIN bots USING (event_date)
 LEFT JOIN totals USING (event_date)
 LEFT JOIN pages USING (event_date)
 LEFT JOIN visits USING (event_date)
