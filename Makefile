@@ -39,8 +39,9 @@ types: develop # strict types
 layers: develop # who may import whom
 	$(BIN)/lint-imports --no-cache
 
-contracts: develop # every data contract by the ODCS schema and the house policy
+contracts: develop # every data contract by the ODCS schema, the house policy and its baseline; the suites made of it
 	$(BIN)/python -m pipelines.contracts
+	$(BIN)/python -m pipelines.quality.suites --check
 
 format: develop ## Format the code
 	$(BIN)/ruff format .

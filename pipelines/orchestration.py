@@ -183,7 +183,8 @@ def find_backfill_date(dag_run: DagRun | None) -> date | None:
 def accept_requests() -> dict[str, int]:
     """File the requests that wait in landing, and decide every open one again; returns requests by state."""
     from pipelines.control.requests import list_requests
-    from pipelines.journeys.delete import accept_landed, decide_requests
+    from pipelines.journeys.decide import decide_requests
+    from pipelines.journeys.delete import accept_landed
 
     house = _house()
     accept_landed(house)

@@ -56,7 +56,8 @@ def plan(
 
     Refused while anything is stored that no contract declares, or when the plan takes more than TOKUMEI_GUARD_SHARE.
     """
-    from pipelines.journeys.delete import accept_landed, decide_requests, plan_deletions
+    from pipelines.journeys.decide import decide_requests
+    from pipelines.journeys.delete import accept_landed, plan_deletions
     from pipelines.journeys.house import open_house
 
     house = open_house(load_settings())
@@ -101,7 +102,7 @@ def refuse(
     as_json: JsonOption = False,
 ) -> None:
     """Close a request that was not approved yet, as the user who is logged in; its tombstones are withdrawn."""
-    from pipelines.journeys.delete import refuse_request
+    from pipelines.journeys.decide import refuse_request
     from pipelines.journeys.house import open_house
 
     refuse_request(open_house(load_settings()), request_id, reason=reason, refused_by=getuser())

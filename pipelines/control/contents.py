@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pipelines.control.ledger import contents, rewritings, transaction
+from pipelines.control.locks import number_lock, open_lock_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +79,10 @@ def follow_rewritings(engine: sa.Engine, source: str, digest: str) -> tuple[tupl
 def take_turn(engine: sa.Engine, source: str) -> Iterator[None]:
     """One commit of a source at a time, so that what was looked up before it still holds; ends with the process."""
     if engine.dialect.name == "sqlite":
-        with _lock_beside(engine, source):
+        with open_lock_file(engine, source) as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         return
-    number = int.from_bytes(hashlib.sha256(f"tokumei {source}".encode()).digest()[:8], "big", signed=True)
     with transaction(engine) as connection:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number)))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(number_lock(source))))
         yield
-
-
-@contextmanager
-def _lock_beside(engine: sa.Engine, source: str) -> Iterator[None]:
-    """A lock file, since SQLite's own lock would also keep out whoever only reads."""
-    handle = os.open(f"{engine.url.database}-{source}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

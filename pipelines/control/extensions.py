@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from pipelines.control.ledger import deletion_requests, transaction
 from pipelines.control.requests import FOLLOWING, DeletionRequest
-from pipelines.control.tombstone_rows import CLOSED
+from pipelines.control.tombstone_rows import CLOSED_STATES
 
-OPEN = tuple(state for state in FOLLOWING if state not in CLOSED)
+OPEN = tuple(state for state in FOLLOWING if state not in CLOSED_STATES)
 
 
 def store_extensions(

@@ -6,19 +6,18 @@ Ingestion takes no part: it only adds, and each of these runs lets it.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from pipelines.control.locks import number_lock, open_lock_file
 from pipelines.errors import StorageBusyError
 
 WAIT_SECONDS = 900.0
 LOOK_SECONDS = 0.2
-NUMBER = int.from_bytes(hashlib.sha256(b"tokumei maintenance").digest()[:8], "big", signed=True)
+NAME = "maintenance"
 
 
 @contextmanager
@@ -42,20 +41,16 @@ def hold_maintenance(engine: sa.Engine, wait_seconds: float = WAIT_SECONDS) -> I
 
 @contextmanager
 def _open_file(engine: sa.Engine) -> Iterator[Callable[[], bool]]:
-    """A lock file beside SQLite's, since SQLite's own lock would also keep out whoever only reads."""
-    handle = os.open(f"{engine.url.database}-maintenance.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with open_lock_file(engine, NAME) as handle:
 
-    def try_lock() -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+        def try_lock() -> bool:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
 
-    try:
         yield try_lock
-    finally:
-        os.close(handle)
 
 
 @contextmanager
@@ -63,5 +58,5 @@ def _open_session(engine: sa.Engine) -> Iterator[Callable[[], bool]]:
     """A session of PostgreSQL for nothing else: no transaction stays open for hours, and its end frees the lock."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.detach()  # closed at the end, where the pool would keep it, and the lock with it
-        query = sa.select(sa.func.pg_try_advisory_lock(NUMBER))
+        query = sa.select(sa.func.pg_try_advisory_lock(number_lock(NAME)))
         yield lambda: bool(connection.execute(query).scalar_one())

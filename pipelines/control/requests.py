@@ -28,7 +28,6 @@ FOLLOWING: Mapping[str, frozenset[str]] = {
     "completed": frozenset(),
     "refused": frozenset(),
 }
-CLOSED_STATES = tuple(state for state, following in FOLLOWING.items() if not following)
 REFUSABLE_STATES = tuple(state for state, following in FOLLOWING.items() if "refused" in following)
 MOVABLE = (
     "state",
@@ -128,6 +127,11 @@ def list_requests(engine: sa.Engine, states: Sequence[str] = ()) -> tuple[Deleti
         query = query.where(deletion_requests.c.state.in_(list(states)))
     with transaction(engine) as connection:
         return tuple(DeletionRequest(**row._mapping) for row in connection.execute(query))  # noqa: SLF001 - public
+
+
+def list_planned(engine: sa.Engine, digest: str, *states: str) -> tuple[DeletionRequest, ...]:
+    """The requests in some states that one plan covers, oldest first."""
+    return tuple(request for request in list_requests(engine, states) if request.plan_digest == digest)
 
 
 def get_request(engine: sa.Engine, request_id: str) -> DeletionRequest:

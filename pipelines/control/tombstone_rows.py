@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from pipelines.control.ledger import deletion_requests, tombstones
 
-CLOSED = ("completed", "refused")  # the states of a request in which nothing more is deleted for it
+CLOSED_STATES = ("completed", "refused")  # the states of a request in which nothing more is deleted for it
 MARKS = 2**40
 
 
@@ -17,7 +17,7 @@ def select_stones() -> sa.Select[Any]:
     """Every tombstone, and whether its request is closed; one that is not in the ledger asks for nothing."""
     state = deletion_requests.c.state
     joined = tombstones.outerjoin(deletion_requests, deletion_requests.c.request_id == tombstones.c.request_id)
-    is_closed = sa.or_(state.is_(None), state.in_(CLOSED)).label("is_closed")
+    is_closed = sa.or_(state.is_(None), state.in_(CLOSED_STATES)).label("is_closed")
     return sa.select(tombstones, is_closed).select_from(joined)
 
 

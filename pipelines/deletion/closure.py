@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipelines.deletion.request import Subject
+from pipelines.deletion.request import Pseudonyms, Subject
 
 LINK_COLUMNS = ("purpose", "user_pseudonym", "device_pseudonym")
 MEMBER, DEVICE = ["purpose", "user_pseudonym"], ["purpose", "device_pseudonym"]
 COUNTED_PURPOSE = "membership"  # its key never rotates, so that a device has one pseudonym under it
-
-Pseudonyms = Mapping[str, tuple[bytes, ...]]  # by purpose
 
 
 @dataclass(frozen=True, slots=True)

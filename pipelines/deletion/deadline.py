@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from pipelines.control.requests import CLOSED_STATES, DeletionRequest
+from pipelines.control.requests import DeletionRequest
+from pipelines.control.tombstone_rows import CLOSED_STATES
 
 # The law keeps what is held, so that no promise is broken meanwhile.
 UNHURRIED_STATES = (*CLOSED_STATES, "held")

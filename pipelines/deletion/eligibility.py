@@ -28,7 +28,7 @@ class Evidence:
 
     given: facts that came with the request, as of its day unless they say another. stored: those of the accounts
     source. heard_on: the last day that the accounts source spoke of, whoever it was about. is_leaving: another request
-    of the same member is under way.
+    of the same member is under way. is_repeated: a completed deletion is done again, since a copy was restored.
     """
 
     requested_on: date

@@ -107,18 +107,20 @@ def _sight_kind(rows: pl.DataFrame, watch: Watch, kind: str, keyring: Keyring) -
 
 def add_sightings(request: DeletionRequest, sightings: pl.DataFrame, keyring: Keyring) -> bytes | None:
     """The sealed extension of a request with what was sighted of it; None when nothing of it is new."""
-    subject = unseal_subject(request, keyring)
+    return extend_sealed(request.request_id, unseal_subject(request, keyring), sightings, keyring)
+
+
+def extend_sealed(name: str, subject: Subject, sightings: pl.DataFrame, keyring: Keyring) -> bytes | None:
+    """A subject, sealed, with what was sighted of it under the name that it was watched for by; None when not new."""
     users: dict[str, tuple[bytes, ...]] = {}
     aliases: dict[bytes, dict[str, tuple[bytes, ...]]] = {}
-    for _, kind, known, purpose, pseudonym in (
-        sightings.filter(request_id=request.request_id).sort(pl.all()).iter_rows()
-    ):
-        place = users if kind == "user" else aliases.get(known, {})
-        united = unite_pseudonyms(place, {purpose: (pseudonym,)})
+    own = sightings.filter(request_id=name).sort(pl.all())
+    for _, kind, known, purpose, pseudonym in own.iter_rows():
+        sighted = {purpose: (pseudonym,)}
         if kind == "user":
-            users = united
+            users = unite_pseudonyms(users, sighted)
         else:
-            aliases[known] = united
+            aliases[known] = unite_pseudonyms(aliases.get(known, {}), sighted)
     extended = extend_subject(subject, Subject(users, aliases=aliases))
     if extended == subject:
         return None

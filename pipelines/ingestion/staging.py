@@ -28,7 +28,7 @@ def _finish_searches(rows: pl.DataFrame, table: Contract) -> pl.DataFrame:
 Finisher = Callable[[pl.DataFrame, Contract], pl.DataFrame]
 FINISHERS: Mapping[str, Finisher] = {"identity_links": _finish_links, "searches": _finish_searches}
 # Of these, tables that may also be finished bit by bit, so that they grow with what they come to, not with the file.
-UNITERS: Mapping[str, Finisher] = {"identity_links": _finish_links}
+UNITED = frozenset({"identity_links"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ class TableStage:
         Beyond MOST_UNITED_ROWS it is written: a link may then stand twice, which costs a deletion nothing, whereas what
         waits would grow with the file.
         """
-        unite, count = UNITERS.get(self.table.name), self._count_buffered()
-        if unite and count >= BUFFERED_ROWS and count >= 2 * self.buffered[0].height:
-            self.buffered = [unite(merge_rows(self.buffered, self.table), self.table)]
+        count = self._count_buffered()
+        if self.table.name in UNITED and count >= BUFFERED_ROWS and count >= 2 * self.buffered[0].height:
+            self.buffered = [FINISHERS[self.table.name](merge_rows(self.buffered, self.table), self.table)]
             if self.buffered[0].height >= MOST_UNITED_ROWS:
                 self.write()
 

@@ -11,9 +11,11 @@ import polars as pl
 
 from pipelines.control.deletion_facts import deletion_facts
 from pipelines.control.deliveries import file_accounts, mark_built, unbuilt_dates, unbuilt_digests
+from pipelines.control.restrictions import touch_all
 from pipelines.errors import ConfigurationError, GateFailedError
 from pipelines.journeys.copies import require_in_step, require_reapplied
 from pipelines.journeys.house import House
+from pipelines.journeys.restrict import digest_restricted, list_restricted
 from pipelines.lake.layout import file_uris, table_dates
 from pipelines.quality.gate import judge
 from pipelines.quality.measure import measure
@@ -22,6 +24,7 @@ from pipelines.telemetry import record_step
 from pipelines.warehouse.build import BuiltWarehouse, build_warehouse
 from pipelines.warehouse.checks import run_checks
 from pipelines.warehouse.directory import sweep_dead_builds
+from pipelines.warehouse.export import is_exported
 from pipelines.warehouse.extract import read_content, read_mart
 from pipelines.warehouse.serve import publish_warehouse
 
@@ -38,15 +41,18 @@ class PublishedMarts:
 def build_marts(house: House, also: Iterable[date] = ()) -> PublishedMarts:
     """Rebuild the marts of every date touched since the last build, and of the dates given, then publish.
 
+    Every date is touched when who is restricted is not who was at the last build, with the devices that go with them.
     Nothing is built when neither events, files nor contracts came since the last build: what is published stays.
     RestoredCopyError, and nothing is built, when a copy was restored that holds who left, until they are gone again.
     """
     require_in_step(house)
     require_reapplied(house)
+    restricted = list_restricted(house)
+    touch_all(house.ledger, digest_restricted(restricted), lambda: _find_dates(house, date.min, date.max))
     digests, touched = unbuilt_digests(house.ledger), unbuilt_dates(house.ledger)
     dates = sorted({*touched, *also})
     with record_step("build_marts", "marts") as step:
-        published = (None if dates else _find_current(house)) or _publish(house, dates)
+        published = (None if dates else _find_current(house)) or _publish(house, dates, restricted)
         sweep_dead_builds(house.settings.warehouse_directory)
         mark_built(house.ledger, touched, digests)
         step.count(dates=len(published.event_dates), rows=sum(published.tables.values()))
@@ -78,7 +84,7 @@ def _find_current(house: House) -> PublishedMarts | None:
         return None
     content = read_content(path)
     declared = {contract.name: contract.version for contract in house.catalogue.layer("marts")}
-    if content.versions != declared or not _counts_every_file(house, path):
+    if content.versions != declared or not _counts_every_file(house, path) or not is_exported(path):
         return None
     return PublishedMarts(path, content.row_counts, ())
 
@@ -89,12 +95,12 @@ def _counts_every_file(house: House, path: Path) -> bool:
     return bool(counted == file_accounts(house.ledger).filter(pl.col("state") != "held").height)
 
 
-def _publish(house: House, dates: Sequence[date]) -> PublishedMarts:
+def _publish(house: House, dates: Sequence[date], restricted: pl.DataFrame) -> PublishedMarts:
     built = build_warehouse(
         house.settings.warehouse_directory,
         house.catalogue,
         house.settings.sql,
-        _read_inputs(house),
+        read_inputs(house, restricted),
         dates,
         timezone=house.settings.timezone,
         memory_limit=house.settings.memory_limit,
@@ -105,11 +111,12 @@ def _publish(house: House, dates: Sequence[date]) -> PublishedMarts:
     return PublishedMarts(path, dict(built.tables), built.event_dates)
 
 
-def _read_inputs(house: House) -> dict[str, Sequence[str] | pl.DataFrame]:
+def read_inputs(house: House, restricted: pl.DataFrame) -> dict[str, Sequence[str] | pl.DataFrame]:
     """The relations that marts read, by the names that their SQL uses."""
     tables = {f"lake.{contract.name}": file_uris(house.lake, contract) for contract in house.catalogue.layer("lake")}
     facts = deletion_facts(house.ledger, house.settings.zone, house.now(), house.settings.deadline_days)
-    return {**tables, "control.source_files": file_accounts(house.ledger), "control.deletion_facts": facts}
+    ledger = {"control.source_files": file_accounts(house.ledger), "control.deletion_facts": facts}
+    return {**tables, **ledger, "control.restrictions": restricted}
 
 
 def _gate(house: House, built: BuiltWarehouse) -> None:

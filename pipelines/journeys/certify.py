@@ -9,20 +9,30 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.control.requests import DeletionRequest, Move, StoredPlan, get_plan, list_requests, move_requests
+from pipelines.control.requests import (
+    DeletionRequest,
+    Move,
+    StoredPlan,
+    get_plan,
+    list_planned,
+    move_requests,
+)
+from pipelines.control.restrictions import lift_restrictions
 from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.errors import ConfigurationError, DeletionIncompleteError, MissingKeyError
 from pipelines.ingestion.landing import is_still_written
 from pipelines.ingestion.sources import SourceFile
-from pipelines.journeys.held_rows import find_held_rows, group_by_datasets, hold_requests, join_outcomes
+from pipelines.journeys.decide import PIPELINE
+from pipelines.journeys.held_rows import find_held_rows, find_outcome, group_by_datasets, hold_requests
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files
 from pipelines.journeys.landed_lines import find_lines, seek_subjects
-from pipelines.journeys.outcomes import describe_outcomes
+from pipelines.journeys.outcomes import Scanned, describe_outcomes, describe_scanned
 from pipelines.journeys.scope import find_buckets
 from pipelines.proof.certificate import (
     KEY_SET,
     Certificate,
+    ScanSummary,
     Verified,
     issue,
     verify,
@@ -48,17 +58,18 @@ def certify_deletions(house: House, digest: str) -> tuple[Verified, ...]:
     """
     plan = get_plan(house.ledger, digest)
     signing_key = _read_signing_key(house.settings)
-    requests = _requests_of(house, digest, "verifying")
+    requests = list_planned(house.ledger, digest, "verifying")
     kept = find_held_rows(house, plan.document, requests)
     if done := [request for request in requests if request.request_id not in kept]:
         report, waiting_files = _prove_absence(house, done)
         write_report(report, house.settings.certificates)
+        summary, scanned = summarise_scan(report), describe_scanned(house, plan, waiting_files)
         for request in done:
-            _complete(house, request, _describe(house, plan, request, report, waiting_files), signing_key)
+            _complete(house, request, _describe(house, plan, request, summary, scanned), signing_key)
     for datasets, held in group_by_datasets(requests, kept):
         report, _ = _prove_absence(house, held, left_out=datasets)
         hold_requests(house, held, datasets, report.file_count)
-    return _verify(house, _requests_of(house, digest, "completed"))
+    return _verify(house, list_planned(house.ledger, digest, "completed"))
 
 
 def _prove_absence(
@@ -212,15 +223,19 @@ def _read_signing_key(settings: Settings) -> bytes:
 
 
 def _complete(house: House, request: DeletionRequest, certificate: Certificate, signing_key: bytes) -> None:
-    """Issue the certificate unless that was done before a crash, then close the request and forget its subject."""
+    """Issue the certificate unless that was done before a crash, then close the request and forget its subject.
+
+    A restriction is forgotten here and no sooner: rows that a hold keeps must stay out of the marts.
+    """
     directory = house.settings.certificates
     path = directory / f"{request.request_id}.jws"
     if not path.exists():
         issue(certificate, signing_key, directory)
     issued = verify([path], directory / KEY_SET)[0].certificate
+    lift_restrictions(house.ledger, unseal_subject(request, house.keyring).users.get("membership", ()))
     reason = "certified" if issued.final else "certified, some copies expire later"
     closed = replace(request, sealed_subject=None, completed_at=issued.completed_at)
-    move_requests(house.ledger, [closed], Move("completed", house.now(), "pipeline", reason))
+    move_requests(house.ledger, [closed], Move("completed", house.now(), PIPELINE, reason))
 
 
 def _verify(house: House, requests: Sequence[DeletionRequest]) -> tuple[Verified, ...]:
@@ -229,15 +244,11 @@ def _verify(house: House, requests: Sequence[DeletionRequest]) -> tuple[Verified
     return verify(paths, directory / KEY_SET) if paths else ()
 
 
-def _requests_of(house: House, digest: str, state: str) -> tuple[DeletionRequest, ...]:
-    return tuple(request for request in list_requests(house.ledger, (state,)) if request.plan_digest == digest)
-
-
 def _describe(
-    house: House, plan: StoredPlan, request: DeletionRequest, report: ScanReport, waiting_files: int
+    house: House, plan: StoredPlan, request: DeletionRequest, summary: ScanSummary, scanned: Scanned
 ) -> Certificate:
     now = house.now()
-    plan = replace(plan, outcome=join_outcomes(house, plan, request))
+    plan = replace(plan, outcome=find_outcome(house, plan, request))
     return Certificate(
         request_id=request.request_id,
         policy_version=POLICY_VERSION,
@@ -247,6 +258,6 @@ def _describe(
         plan_digest=plan.digest,
         approved_by=str(plan.approved_by),
         approved_at=plan.approved_at or now,
-        datasets=describe_outcomes(house, plan, request.request_id, waiting_files),
-        scan=summarise_scan(report),
+        datasets=describe_outcomes(plan, request.request_id, scanned),
+        scan=summary,
     )

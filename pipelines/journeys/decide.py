@@ -28,7 +28,7 @@ from pipelines.control.subjects import (
 from pipelines.deletion.deadline import UNHURRIED_STATES, Due, Promise, find_due
 from pipelines.deletion.eligibility import Evidence, decide_request
 from pipelines.deletion.request import Subject, list_tombstones, unseal_subject
-from pipelines.deletion.resumption import find_released
+from pipelines.deletion.resumption import LONGEST_REASON, find_released
 from pipelines.errors import ConfigurationError, DeadlineMissedError
 from pipelines.journeys.house import House
 from pipelines.telemetry import record_step
@@ -36,7 +36,6 @@ from pipelines.telemetry import record_step
 PIPELINE = "pipeline"
 UNDECIDED_STATES = ("received", "waiting")
 TOMBSTONED_STATES = ("ready", "planned", "approved", "running", "verifying", "held")
-LONGEST_REASON = 500
 MOST_NAMED = 20
 
 

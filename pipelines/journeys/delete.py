@@ -20,6 +20,7 @@ from pipelines.control.requests import (
     enter_request,
     get_plan,
     list_moves,
+    list_planned,
     list_requests,
     move_requests,
     note_outcome,
@@ -44,7 +45,7 @@ from pipelines.deletion.request import Subject, list_tombstones, new_request, se
 from pipelines.errors import ConfigurationError, PlanChangedError
 from pipelines.journeys.audit import require_declared
 from pipelines.journeys.build_marts import build_marts
-from pipelines.journeys.decide import decide_requests, find_holds, refuse_request
+from pipelines.journeys.decide import PIPELINE, find_holds
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.keys import renew_keyring
@@ -56,20 +57,6 @@ from pipelines.lake.replace import empty_table
 from pipelines.lake.rewrite import Rewrite, remove_subjects
 from pipelines.telemetry import record_step
 
-__all__ = [
-    "Planned",
-    "accept_landed",
-    "approve_plan",
-    "decide_requests",
-    "find_open_plans",
-    "plan_deletions",
-    "refuse_request",
-    "rehearse_plan",
-    "request_deletion",
-    "run_plan",
-]
-
-PIPELINE = "pipeline"
 FORGET = "forget"
 Announce = Callable[[Rewrite], None]
 APPROVED_STATES = ("approved", "running", "verifying", "completed")
@@ -136,7 +123,9 @@ def approve_plan(house: House, digest: str, *, approved_by: str) -> None:
     plan = get_plan(house.ledger, digest)
     _require_current(house, plan, ("planned", *APPROVED_STATES))
     record_approval(house.ledger, digest, approved_by=approved_by, approved_at=house.now())
-    move_requests(house.ledger, _requests_of(house, digest, "planned"), Move("approved", house.now(), approved_by))
+    move_requests(
+        house.ledger, list_planned(house.ledger, digest, "planned"), Move("approved", house.now(), approved_by)
+    )
 
 
 def run_plan(house: House, digest: str) -> Mapping[str, Any]:
@@ -170,10 +159,10 @@ def rehearse_plan(house: House, digest: str) -> Mapping[str, Any]:
     """
     plan = get_plan(house.ledger, digest)
     _require_current(house, plan, ("planned", *APPROVED_STATES))
-    waiting = _requests_of(house, digest, "planned", "approved")
+    waiting = list_planned(house.ledger, digest, "planned", "approved")
     if waiting:
         _require_same(house, plan, waiting)
-    requests = (*waiting, *_requests_of(house, digest, "running", "verifying"))
+    requests = (*waiting, *list_planned(house.ledger, digest, "running", "verifying"))
     subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
     noted: dict[str, Mapping[str, Any]] = {LEDGER_TABLE: {FORGET: describe_forgotten(count_facts(house, subjects))}}
 
@@ -205,7 +194,7 @@ def _require_approved(house: House, digest: str) -> StoredPlan:
 
 
 def _require_current(house: House, plan: StoredPlan, states: Sequence[str]) -> None:
-    if not _requests_of(house, plan.digest, *states):
+    if not list_planned(house.ledger, plan.digest, *states):
         raise PlanChangedError(
             f"plan {plan.digest[:12]} covers no request any more",
             hint="a newer plan took its place, or its requests wait for one: run `tokumei delete plan`",
@@ -214,11 +203,11 @@ def _require_current(house: House, plan: StoredPlan, states: Sequence[str]) -> N
 
 def _start_run(house: House, plan: StoredPlan) -> tuple[DeletionRequest, ...]:
     """Enter the run: from approval, if the plan still holds, or once more after a crash or an incomplete proof."""
-    approved = _requests_of(house, plan.digest, "approved")
+    approved = list_planned(house.ledger, plan.digest, "approved")
     if approved:
         _require_unchanged(house, plan, approved)
-    _move(house, [*approved, *_requests_of(house, plan.digest, "verifying")], "running")
-    return _requests_of(house, plan.digest, "running")
+    _move(house, [*approved, *list_planned(house.ledger, plan.digest, "verifying")], "running")
+    return list_planned(house.ledger, plan.digest, "running")
 
 
 def _require_unchanged(house: House, plan: StoredPlan, approved: Sequence[DeletionRequest]) -> None:
@@ -285,10 +274,6 @@ def _forget_facts(house: House, plan: StoredPlan, subjects: Mapping[str, Subject
 def _purge_tables(house: House, plan: StoredPlan) -> None:
     for table in (*rewritten_tables(plan.document), *emptied_tables(plan.document)):
         purge_table(house.lake, house.catalogue.get("lake", table))
-
-
-def _requests_of(house: House, digest: str, *states: str) -> tuple[DeletionRequest, ...]:
-    return tuple(request for request in list_requests(house.ledger, states) if request.plan_digest == digest)
 
 
 def _move(house: House, requests: Sequence[DeletionRequest], state: str, reason: str | None = None) -> None:

@@ -12,7 +12,8 @@ from pipelines.contracts.derive import deletion_targets
 from pipelines.contracts.model import Contract
 from pipelines.control.kept_subjects import KeptSubject, list_kept
 from pipelines.control.subjects import AccountFacts, read_suppression
-from pipelines.deletion.known_devices import LINK_COLUMNS, leave_out_shared
+from pipelines.deletion.closure import LINK_COLUMNS
+from pipelines.deletion.known_devices import leave_out_shared
 from pipelines.deletion.plan import subjects_of_table
 from pipelines.deletion.request import Pseudonyms, Subject, extend_subject, unite_pseudonyms, unseal_subject
 from pipelines.journeys.house import House
@@ -44,7 +45,8 @@ def list_departed(house: House, departed: Collection[bytes]) -> tuple[Subject, .
     """
     people = {name: each for name, (_, each) in list_people(house).items() if _is_one_of(each, departed)}
     unknown = set(departed).difference(value for each in people.values() for value in each.users["membership"])
-    devices = leave_out_shared({name: each.devices for name, each in people.items()}, people, read_links(house))
+    owned = {name: each.devices for name, each in people.items()}
+    devices = leave_out_shared(owned, people, read_links(house), leaving=people.values())
     used = _find_used_since(house, people, devices)
     alone = (Subject(users={"membership": (value,)}) for value in sorted(unknown))
     return (

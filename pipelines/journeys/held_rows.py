@@ -10,8 +10,7 @@ from typing import Any
 from pipelines.control.requests import DeletionRequest, Move, StoredPlan, get_plan, move_requests
 from pipelines.deletion.plan import emptied_tables, rewritten_tables, subjects_of_table
 from pipelines.deletion.request import Subject, unseal_subject
-from pipelines.deletion.resumption import explain_hold
-from pipelines.deletion.resumption import join_outcomes as join_plans
+from pipelines.deletion.resumption import explain_hold, join_outcomes
 from pipelines.journeys.decide import PIPELINE, find_holds
 from pipelines.journeys.house import House
 from pipelines.lake.layout import table_dates
@@ -57,12 +56,12 @@ def hold_requests(
     move_requests(house.ledger, held, Move("held", house.now(), PIPELINE, reason))
 
 
-def join_outcomes(house: House, plan: StoredPlan, request: DeletionRequest) -> Mapping[str, Any]:
+def find_outcome(house: House, plan: StoredPlan, request: DeletionRequest) -> Mapping[str, Any]:
     """What was done for a request, also by the plans that were carried out before a hold was over."""
     if not request.earlier_plans:
         return plan.outcome
     earlier = {digest: get_plan(house.ledger, digest).outcome for digest in request.earlier_plans}
-    return join_plans(earlier | {plan.digest: plan.outcome})
+    return join_outcomes(earlier | {plan.digest: plan.outcome})
 
 
 def _list_spared(house: House, document: Mapping[str, Any]) -> list[str]:

@@ -66,9 +66,12 @@ def _find_stored(house: House, subjects: Mapping[str, Subject]) -> dict[str, Sub
 
     A member who returned is stored rightly from then on, and a device by its next owner.
     """
-    unshared = leave_out_shared({name: each.devices for name, each in subjects.items()}, subjects, read_links(house))
+    returns = _list_returns(house, subjects)
+    away = [each for name, each in subjects.items() if name not in returns]
+    owned = {name: each.devices for name, each in subjects.items()}
+    unshared = leave_out_shared(owned, subjects, read_links(house), leaving=away)
     members = {name: replace(each, devices={}) for name, each in subjects.items()}
-    with_rows = _search(house, members, _list_returns(house, subjects))
+    with_rows = _search(house, members, returns)
     with_devices = _search(house, select_devices(subjects, unshared), list_handovers(house, subjects))
     return {
         name: replace(subject, devices=unshared.get(name, {}) if name in with_devices else {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,16 +40,17 @@ SCHEMA_EXPECTATIONS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class RuleFailure:
-    """One broken rule with the figure observed, in its unit (rows, percent or columns), and the figure's limits."""
+class RuleResult:
+    """One rule judged: the figure observed, in its unit (rows, percent, columns), the figure's limits, whether kept."""
 
     rule_id: str
     severity: str
+    unit: str
     observed: float
     minimum: float | None
     maximum: float | None
+    passed: bool
     description: str
-    unit: str = "rows"
 
     def __str__(self) -> str:
         return f"{self.rule_id} is {self.observed:.12g} {self.unit}, must be {_limit(self.minimum, self.maximum)}"
@@ -64,10 +66,20 @@ def _limit(minimum: float | None, maximum: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate found for one table; a critical failure stops publication, a lesser one is only reported."""
+    """What the gate found for one table of so many rows, rule by rule.
 
+    A critical failure stops publication, a lesser one is only reported.
+    """
+
+    layer: str
     table: str
-    failures: tuple[RuleFailure, ...]
+    contract_version: str
+    row_count: int
+    results: tuple[RuleResult, ...]
+
+    @property
+    def failures(self) -> tuple[RuleResult, ...]:
+        return tuple(result for result in self.results if not result.passed)
 
     @property
     def worst_severity(self) -> str | None:
@@ -95,33 +107,33 @@ def judge(contract: Contract, measurement: Measurement) -> Verdict:
     ConfigurationError when the figures are not those of this contract's rules. The first call in a process imports
     Great Expectations, which takes seconds.
     """
-    bounded = _bounded(contract)
+    bounded = bounded_figures(contract)
     figures = _figures(bounded, contract, measurement)
-    kept = _kept(_suite(contract.layer, contract.name, contract.version, bounded), figures)
-    failures = (_failure(expectation, figures) for expectation in bounded if expectation.id not in kept)
-    return Verdict(contract.name, tuple(failures))
+    kept = _kept(_suite(json.dumps(suite_document(contract))), figures)
+    return Verdict(
+        layer=contract.layer,
+        table=contract.name,
+        contract_version=contract.version,
+        row_count=measurement.row_count,
+        results=tuple(_result(expectation, figures, kept) for expectation in bounded),
+    )
 
 
-def suite_document(contract: Contract) -> dict[str, Any]:
-    """The contract's Great Expectations suite as JSON-able values, as `judge` runs it."""
-    suite = _suite(contract.layer, contract.name, contract.version, _bounded(contract))
-    document: dict[str, Any] = suite.to_json_dict()
-    return document
-
-
-def _bounded(contract: Contract) -> tuple[Expectation, ...]:
+def bounded_figures(contract: Contract) -> tuple[Expectation, ...]:
+    """Everything that a table is judged by: that it has the contract's columns, and what the contract expects."""
     return (*SCHEMA_EXPECTATIONS, *expectations(contract))
 
 
-def _failure(expectation: Expectation, figures: Mapping[str, float]) -> RuleFailure:
-    return RuleFailure(
+def _result(expectation: Expectation, figures: Mapping[str, float], kept: frozenset[str]) -> RuleResult:
+    return RuleResult(
         rule_id=expectation.id,
         severity=expectation.severity,
+        unit=expectation.unit,
         observed=figures[expectation.id],
         minimum=expectation.minimum,
         maximum=expectation.maximum,
+        passed=expectation.id in kept,
         description=expectation.description,
-        unit=expectation.unit,
     )
 
 
@@ -153,8 +165,8 @@ def _kept(suite: ExpectationSuite, figures: Mapping[str, float]) -> frozenset[st
 
 
 @cache
-def _great_expectations() -> ModuleType:
-    """Import it once and late: it takes seconds and hundreds of megabytes."""
+def import_library() -> ModuleType:
+    """Great Expectations, once and late: it takes seconds and hundreds of megabytes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of modules that it imports from the standard library
         return importlib.import_module("great_expectations")
@@ -163,7 +175,7 @@ def _great_expectations() -> ModuleType:
 @cache
 def _batch_definition() -> BatchDefinition[Any]:
     """An in-memory context without actions or data docs, and the one place where figures enter it."""
-    library = _great_expectations()
+    library = import_library()
     types = library.data_context.types.base
     # The default ephemeral context keeps a site of data docs in the temporary directory.
     stores = types.InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
@@ -175,20 +187,31 @@ def _batch_definition() -> BatchDefinition[Any]:
 
 
 @cache
-def _suite(layer: str, table: str, version: str, bounded: tuple[Expectation, ...]) -> ExpectationSuite:
-    library = _great_expectations()
-    rules = [
-        library.expectations.ExpectColumnMaxToBeBetween(
-            column=rule.id,
-            min_value=rule.minimum,
-            max_value=rule.maximum,
-            severity=rule.severity,
-            description=rule.description,
-            meta={"unit": rule.unit, "dimension": rule.dimension},
-        )
-        for rule in bounded
-    ]
-    # A dot in a suite's name becomes a folder when it is stored, so the version is kept beside the name.
-    name, meta = f"{layer}_{table}", {"contract_version": version}
-    suite: ExpectationSuite = library.ExpectationSuite(name=name, expectations=rules, meta=meta)
+def _suite(document: str) -> ExpectationSuite:
+    """The suite of a document such as is checked in."""
+    suite: ExpectationSuite = import_library().ExpectationSuite(**json.loads(document))
     return suite
+
+
+def suite_document(contract: Contract) -> dict[str, Any]:
+    """The contract's Great Expectations suite, as `judge` runs it and as data_contracts/generated/suites keeps it.
+
+    Each rule bounds the one value of a column that is named after the rule and holds its figure.
+    """
+    return {
+        # A dot in a suite's name becomes a folder when it is stored, so the version is kept beside the name.
+        "name": f"{contract.layer}_{contract.name}",
+        "meta": {"contract_version": contract.version},
+        "expectations": [_expectation_document(expectation) for expectation in bounded_figures(contract)],
+    }
+
+
+def _expectation_document(expectation: Expectation) -> dict[str, Any]:
+    bounds = {"min_value": expectation.minimum, "max_value": expectation.maximum}
+    return {
+        "type": "expect_column_max_to_be_between",
+        "kwargs": {"column": expectation.id, **bounds},
+        "severity": expectation.severity,
+        "description": expectation.description,
+        "meta": {"unit": expectation.unit, "dimension": expectation.dimension},
+    }

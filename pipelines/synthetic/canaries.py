@@ -87,6 +87,7 @@ def list_visits(canary: Canary, neighbour: Canary, day: date) -> Iterator[Line]:
 
 
 def visit(canary: Canary, day: date, minute: int, **changes: object) -> Line:
+    """One page seen by a canary, signed in at their own device unless changes say otherwise."""
     return {
         "time": write_time(day, minute),
         "remote_addr": "192.0.2.77",
@@ -109,6 +110,7 @@ def cut_line(line: Line) -> str:
 
 
 def list_openings(canary: Canary, day: date) -> Iterator[Line]:
+    """Of the application, signed in and not."""
     common = {"event": "app_open", "device_id": canary.device_id, "advertising_id": canary.advertising_id}
     common |= {"remote_addr": "192.0.2.77", "platform": "ios", "os_version": "26.1", "model": "iPhone17,1"}
     common |= {"app_version": "8.1.0", "locale": "ja-JP"}
@@ -142,6 +144,7 @@ def answer(canary: Canary, number: int, day: date) -> Line:
 
 
 def describe_account(canary: Canary, day: date) -> Line:
+    """The facts of a member who may be deleted at once."""
     return {
         "as_of": day.isoformat(),
         "user_id": canary.user_id,
@@ -157,4 +160,5 @@ def describe_account(canary: Canary, day: date) -> Line:
 
 
 def write_time(day: date, minute: int) -> str:
+    """So many minutes after a day began in Tokyo."""
     return f"{day.isoformat()}T00:{minute:02}:00+09:00"

@@ -17,7 +17,8 @@ from pipelines.control.subjects import AccountFacts
 from pipelines.deletion.request import SUBJECT_PURPOSES, Subject, identify_subject, unseal_subject
 from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.certify import certify_deletions
-from pipelines.journeys.delete import approve_plan, decide_requests, plan_deletions, request_deletion, run_plan
+from pipelines.journeys.decide import decide_requests
+from pipelines.journeys.delete import approve_plan, plan_deletions, request_deletion, run_plan
 from pipelines.journeys.house import House, open_house
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.lake.layout import read_columns

@@ -8,7 +8,7 @@ from dying import die_everywhere_after, serve
 
 def request_until(home, step, count):
     from pipelines.control import deliveries, requests, subjects
-    from pipelines.journeys import delete
+    from pipelines.journeys import decide, delete
     from pipelines.journeys.house import open_house
     from pipelines.settings import load_settings
 
@@ -16,7 +16,7 @@ def request_until(home, step, count):
     house = open_house(load_settings({"TOKUMEI_HOME": home}))
     die_everywhere_after(owners.get(step, requests), step, count)
     delete.accept_landed(house)
-    delete.decide_requests(house)
+    decide.decide_requests(house)
     planned = delete.plan_deletions(house)
     delete.approve_plan(house, planned.digest, approved_by="compliance-officer")
 

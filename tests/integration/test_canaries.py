@@ -16,7 +16,8 @@ from pipelines.journeys.audit import audit
 from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.canaries import check_canaries, plant_canaries, read_register
 from pipelines.journeys.certify import scan_stored
-from pipelines.journeys.delete import accept_landed, decide_requests
+from pipelines.journeys.decide import decide_requests
+from pipelines.journeys.delete import accept_landed
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.settings import load_settings
 from pipelines.warehouse.extract import read_mart

@@ -10,13 +10,8 @@ import pytest
 
 from pipelines.control.requests import list_moves, list_requests
 from pipelines.control.subjects import AccountFacts
-from pipelines.journeys.delete import (
-    accept_landed,
-    decide_requests,
-    find_open_plans,
-    plan_deletions,
-    request_deletion,
-)
+from pipelines.journeys.decide import decide_requests
+from pipelines.journeys.delete import accept_landed, find_open_plans, plan_deletions, request_deletion
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.lake.rewrite import multiset_hash
 from pipelines.proof.certificate import Verified, verify_all

@@ -11,10 +11,10 @@ from pipelines.control.requests import list_requests
 from pipelines.errors import ConfigurationError, DeletionIncompleteError, MissingKeyError, PlanChangedError
 from pipelines.journeys import certify
 from pipelines.journeys.certify import certify_deletions, scan_for_subjects
+from pipelines.journeys.decide import decide_requests
 from pipelines.journeys.delete import (
     accept_landed,
     approve_plan,
-    decide_requests,
     find_open_plans,
     plan_deletions,
     request_deletion,

@@ -14,7 +14,8 @@ from pipelines.ingestion import readers
 from pipelines.ingestion.staging import TableStage
 from pipelines.journeys import ingest as taking_in
 from pipelines.journeys import stage as staging
-from pipelines.journeys.delete import decide_requests, request_deletion
+from pipelines.journeys.decide import decide_requests
+from pipelines.journeys.delete import request_deletion
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.keys import destroy_key, renew_keyring, rotate_key
 from pipelines.lake.rewrite import multiset_hash

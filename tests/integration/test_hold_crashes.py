@@ -11,7 +11,8 @@ from pipelines.control.holds import list_holds, release_hold
 from pipelines.control.requests import list_moves, list_requests
 from pipelines.control.subjects import read_suppression
 from pipelines.journeys.audit import audit
-from pipelines.journeys.delete import accept_landed, decide_requests, find_open_plans
+from pipelines.journeys.decide import decide_requests
+from pipelines.journeys.delete import accept_landed, find_open_plans
 from pipelines.journeys.retain import place_hold
 from pipelines.lake.rewrite import multiset_hash
 from pipelines.proof.certificate import DatasetOutcome, verify_all

@@ -13,13 +13,8 @@ from pipelines.errors import DeletionIncompleteError, PlanChangedError
 from pipelines.journeys import certify, delete
 from pipelines.journeys.audit import audit
 from pipelines.journeys.certify import certify_deletions
-from pipelines.journeys.delete import (
-    accept_landed,
-    decide_requests,
-    find_open_plans,
-    plan_deletions,
-    run_plan,
-)
+from pipelines.journeys.decide import decide_requests
+from pipelines.journeys.delete import accept_landed, find_open_plans, plan_deletions, run_plan
 from pipelines.journeys.retain import place_hold
 from pipelines.lake.rewrite import multiset_hash
 from pipelines.proof.scan import scan

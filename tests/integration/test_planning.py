@@ -20,9 +20,9 @@ from pipelines.control.subjects import AccountFacts
 from pipelines.deletion import guard
 from pipelines.errors import PlanChangedError, PlanTooLargeError, UndeclaredDataError
 from pipelines.journeys.audit import audit
+from pipelines.journeys.decide import decide_requests
 from pipelines.journeys.delete import (
     accept_landed,
-    decide_requests,
     plan_deletions,
     rehearse_plan,
     request_deletion,

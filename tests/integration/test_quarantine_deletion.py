@@ -8,7 +8,8 @@ import pytest
 
 from pipelines.control.subjects import AccountFacts
 from pipelines.journeys.certify import certify_deletions
-from pipelines.journeys.delete import approve_plan, decide_requests, plan_deletions, request_deletion, run_plan
+from pipelines.journeys.decide import decide_requests
+from pipelines.journeys.delete import approve_plan, plan_deletions, request_deletion, run_plan
 from pipelines.settings import REPOSITORY
 
 DAYS = 3

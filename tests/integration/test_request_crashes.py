@@ -8,13 +8,8 @@ import pytest
 
 from pipelines.control.requests import list_moves, list_requests
 from pipelines.control.subjects import read_suppression
-from pipelines.journeys.delete import (
-    accept_landed,
-    approve_plan,
-    decide_requests,
-    find_open_plans,
-    plan_deletions,
-)
+from pipelines.journeys.decide import decide_requests
+from pipelines.journeys.delete import accept_landed, approve_plan, find_open_plans, plan_deletions
 from tests.integration.test_deletion_crashes import WAY, Facts, describe, points
 
 POINTS = [

@@ -13,15 +13,8 @@ from pipelines.control.subjects import AccountFacts, read_suppression
 from pipelines.deletion.request import unseal_subject
 from pipelines.errors import ConfigurationError, DeadlineMissedError, DeletionError, PlanChangedError
 from pipelines.journeys import decide
-from pipelines.journeys.decide import find_due_requests, require_in_time
-from pipelines.journeys.delete import (
-    accept_landed,
-    approve_plan,
-    decide_requests,
-    plan_deletions,
-    refuse_request,
-    request_deletion,
-)
+from pipelines.journeys.decide import decide_requests, find_due_requests, refuse_request, require_in_time
+from pipelines.journeys.delete import accept_landed, approve_plan, plan_deletions, request_deletion
 from pipelines.proof.scan import scan
 
 OPEN, DONE = AccountFacts(0, 1, None), AccountFacts(0, 0, None)

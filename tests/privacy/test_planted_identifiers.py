@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.contracts.model import load_catalogue
 from pipelines.embedded.airflow import EmbeddedAirflow
 from pipelines.embedded.credentials import COMPLIANCE_OFFICER
 from pipelines.embedded.environment import configure
@@ -98,6 +99,11 @@ def test_no_planted_identifier_is_in_any_byte_outside_landing_and_keys(lived: Li
     assert report.unreachable == ()
     assert report.identifier_count > 500
     assert report.file_count > 100
+
+
+def test_exported_marts_lay_where_the_scan_looked(lived: Lived):
+    marts = {contract.name for contract in load_catalogue(lived.settings.contracts).layer("marts")}
+    assert {path.stem for path in (lived.settings.warehouse_directory / "parquet").iterdir()} == marts
 
 
 def test_the_scan_would_have_found_them(lived: Lived):

@@ -22,10 +22,10 @@ from pipelines.control.subjects import AccountFacts
 from pipelines.errors import ConfigurationError, DeletionError, DeletionIncompleteError, PlanChangedError
 from pipelines.journeys import certify
 from pipelines.journeys.certify import certify_deletions
+from pipelines.journeys.decide import decide_requests
 from pipelines.journeys.delete import (
     accept_landed,
     approve_plan,
-    decide_requests,
     plan_deletions,
     request_deletion,
     run_plan,

@@ -3,7 +3,7 @@
 import polars as pl
 
 from pipelines.deletion.closure import Closure
-from pipelines.deletion.known_devices import recall_devices
+from pipelines.deletion.known_devices import leave_out_shared, recall_devices
 from pipelines.deletion.request import Subject
 
 SCHEMA = {"purpose": pl.String, "user_pseudonym": pl.Binary, "device_pseudonym": pl.Binary}
@@ -36,6 +36,16 @@ def test_pseudonym_under_a_later_key_comes_with_its_device():
 def test_pseudonym_under_a_later_key_stays_where_the_device_is_shared():
     known = Subject(USERS, aliases={b"m-tablet": {"usage": (b"tablet under a later key",)}})
     assert recall(known, {"membership": (b"m-phone",)}) == {"membership": (b"m-phone",)}
+
+
+def test_device_of_two_who_left_stays_where_one_of_them_has_returned():
+    other = {"usage": (b"other",)}
+    subjects = {"mine": Subject(USERS, {"usage": (b"phone",)}), "others": Subject(other, {"usage": (b"phone",)})}
+    links = [pl.DataFrame([("usage", b"other", b"phone")], schema=SCHEMA, orient="row")]
+    owned = {name: each.devices for name, each in subjects.items()}
+    phone = {"usage": (b"phone",)}
+    assert leave_out_shared(owned, subjects, links, leaving=subjects.values()) == {"mine": phone, "others": phone}
+    assert leave_out_shared(owned, subjects, links, leaving=[subjects["mine"]]) == {"others": phone}
 
 
 def test_links_are_not_read_when_there_is_nothing_to_recall():

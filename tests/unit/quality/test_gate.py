@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.contracts.model import Contract
 from pipelines.errors import ConfigurationError, GateFailedError
-from pipelines.quality.gate import RuleFailure, judge, suite_document
+from pipelines.quality.gate import RuleResult, judge, suite_document
 from pipelines.quality.measure import Measurement
 
 Build = Callable[..., Contract]
@@ -35,8 +35,10 @@ def test_critical_failure_names_table_rule_figure_limit_and_what_to_do(contract_
     verdict = judge(contract, Measurement(8, {"score__nulls": 3, "score__range": 0, "share__null_share": 1}))
 
     assert verdict.failures == (
-        RuleFailure("score__nulls", "critical", 3, 0, 0, "score is never null", "rows"),
-        RuleFailure("share__null_share", "critical", 12.5, None, 10, "share: null share", "percent"),
+        RuleResult("score__nulls", "critical", "rows", 3, 0, 0, passed=False, description="score is never null"),
+        RuleResult(
+            "share__null_share", "critical", "percent", 12.5, None, 10, passed=False, description="share: null share"
+        ),
     )
     with pytest.raises(GateFailedError) as raised:
         verdict.require()
@@ -90,6 +92,21 @@ def test_limits_are_inclusive(contract_of: Build, limits: dict[str, Any], row_co
     verdict = judge(contract_of(score={}, quality=[rule]), Measurement(row_count, {"_table__row_count": row_count}))
 
     assert len(verdict.failures) == failure_count
+
+
+def test_verdict_holds_every_rule_with_its_figure_whether_kept_or_not(contract_of: Build):
+    contract = contract_of(score={"required": True}, share=null_share())
+
+    verdict = judge(contract, Measurement(8, {"score__nulls": 3, "share__null_share": 0}))
+
+    assert (verdict.layer, verdict.table, verdict.contract_version, verdict.row_count) == ("lake", "events", "1.0.0", 8)
+    assert [(result.rule_id, result.observed, result.passed) for result in verdict.results] == [
+        ("_schema__missing_columns", 0, True),
+        ("_schema__extra_columns", 0, True),
+        ("_schema__mistyped_columns", 0, True),
+        ("score__nulls", 3, False),
+        ("share__null_share", 0, True),
+    ]
 
 
 def test_percentage_of_no_rows_is_zero(contract_of: Build):
