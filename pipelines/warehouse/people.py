@@ -21,8 +21,8 @@ PEOPLE_SOURCE = "lake.page_views"
 VIEWS = {
     "traffic": PEOPLE_SOURCE,
     "requests": PEOPLE_SOURCE,
-    "page_views": PEOPLE_SOURCE,
     "bot_requests": PEOPLE_SOURCE,
+    "page_views": PEOPLE_SOURCE,
     "device_events": "lake.device_events",
     "app_opens": "lake.device_events",
     "answers": "lake.survey_responses",

@@ -93,7 +93,11 @@ def _round(contract: Contract, column: Column, step: str) -> str:
     units_of_one = _units_of_one(column)
     units = UNITS.format(name=quote_name(column.name), units_of_one=units_of_one)
     rounded = (AT_RANDOM if contract.cells else TO_NEAREST).format(units=units, step=step)
-    return f"{rounded}::DOUBLE / {units_of_one}" if column.physical_type == "float64" else f"{rounded}::BIGINT"
+    if column.physical_type != "float64":
+        return f"{rounded}::BIGINT"
+    share, most = f"{rounded}::DOUBLE / {units_of_one}", column.limits.get("maximum")
+    # The step next above a share of 1 may lie beyond 1.
+    return share if most is None else f"if({share} > {most}, {most}, {share})"
 
 
 def _units_of_one(column: Column) -> int:

@@ -101,6 +101,21 @@ def test_days_that_have_aged_out_of_the_lake_keep_their_rows(tmp_path: Path):
     assert [(row["event_date"], row["visitors"]) for row in usage] == [("2026-11-02", 40), ("2027-12-07", 1)]
 
 
+def test_days_that_had_aged_out_before_a_mart_was_added_break_none_of_its_checks(tmp_path: Path):
+    added = {"usage_by_page_daily", "traffic_sources_daily", "bots_daily"}
+    usage = CATALOGUE.get("marts", "usage_daily")
+    new = {"median_visit_seconds", "p95_visit_seconds", "declared_bot_request_count", "rate_bot_request_count"}
+    fewer = replace(usage, version="2.0.0", columns=tuple(each for each in usage.columns if each.name not in new))
+    before = Catalogue(
+        tuple(fewer if each == usage else each for each in CATALOGUE.contracts if each.name not in added)
+    )
+    publish(build(tmp_path, busy_inputs(days=1), catalogue=before))
+    later = inputs_from(page_views=[view(MONDAY + timedelta(days=400), person) for person in range(10)])
+    built = build(tmp_path, later)
+    assert [row["rate_bot_request_count"] for row in rows_of(built.path, "marts.usage_daily")] == [None, 0]
+    assert not any(result.violation_count for result in run_checks(built.path, CATALOGUE, SETTINGS.sql))
+
+
 def test_mart_of_another_contract_version_is_made_anew_from_all_days(tmp_path: Path):
     publish(build(tmp_path, busy_inputs(days=2)))
     contracts = (replace(c, version="2.0.0") if c.name == "usage_daily" else c for c in CATALOGUE.contracts)
