@@ -27,8 +27,8 @@ counts = st.integers(-(10**12), 10**12)
 figures = st.integers(-(10**11), 10**11).map(lambda number: number / 1000) | st.floats(-1000, 1000)
 
 
-def column(name: str, kind: str, step: float | None, share: Share | None = None) -> Column:
-    return replace(TEMPLATE, name=name, physical_type=kind, round_to=step, share_of=share)
+def column(name: str, kind: str, step: float | None, share: Share | None = None, limits=None) -> Column:
+    return replace(TEMPLATE, name=name, physical_type=kind, round_to=step, share_of=share, limits=limits or {})
 
 
 def mart(*columns: Column, cells: bool) -> Contract:
@@ -150,3 +150,11 @@ def test_share_in_hundredths_would_undo_the_rounding():
     columns = column(PEOPLE, "int64", 5), column("rate", "float64", 0.01)
     rounded = round_in_sql(mart(*columns, cells=False), [{PEOPLE: 19, "rate": 7 / 19}])
     assert possible_counts(*rounded.select(PEOPLE, "rate").row(0), step=0.005) == [19]
+
+
+@pytest.mark.parametrize(("rate", "seed"), [(rate, seed) for rate in (0.0, 0.98, 1.0) for seed in range(20)])
+def test_share_stays_within_the_limits_of_its_column(rate: float, seed: int):
+    limits = {"minimum": 0, "maximum": 1}
+    share = column("rate", "float64", 0.01, Share(PEOPLE, 1), limits)
+    rounded = round_in_sql(mart(column(PEOPLE, "int64", 5), share, cells=True), [{PEOPLE: 33, "rate": rate}], seed)
+    assert 0 <= rounded["rate"].item() <= 1

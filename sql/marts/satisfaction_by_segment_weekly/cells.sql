@@ -6,7 +6,7 @@
 -- count, and nobody counts as two.
 WITH answers AS (
     SELECT date_trunc('week', event_date)::DATE AS week_start,
-        survey_id, coalesce(segment, 'unknown') AS segment, key_id, user_pseudonym, csat, nps, ces
+        survey_id, coalesce(segment, 'unknown') AS segment, key_id, user_pseudonym, csat, nps, ces, file_id, line_number
     FROM people.answers
     WHERE list_contains($event_dates, event_date)
 ),
@@ -24,7 +24,7 @@ main_keys AS (
 known AS (
     SELECT *,
         CASE
-            WHEN user_pseudonym IS NULL THEN encode('answer ' || row_number() OVER ())
+            WHEN user_pseudonym IS NULL THEN encode('answer ' || row_number() OVER (ORDER BY file_id, line_number))
             WHEN key_id IS NOT DISTINCT FROM main_key THEN user_pseudonym
         END AS person
     FROM answers LEFT JOIN main_keys USING (week_start, survey_id)

@@ -1,5 +1,5 @@
 -- Assertions on marts.traffic_sources_daily that one column's rules cannot express; each must find no row.
--- Counts are rounded up or down to 5, a row's all alike, so a sum may be off by less than 5 for each row.
+-- Counts are rounded up or down to 5, so a sum over cells may be off by less than 5 for each.
 
 -- check: no_source_is_about_few_people
 SELECT event_date FROM marts.traffic_sources_daily WHERE visitors < $minimum_people;
