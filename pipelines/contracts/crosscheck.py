@@ -12,7 +12,7 @@ from pipelines.contracts.treatments import VERBATIM_TREATMENTS
 if TYPE_CHECKING:
     from pipelines.contracts.model import Column, Contract
 
-LEDGER_RELATIONS = frozenset({"control.source_files", "control.deletion_facts"})
+LEDGER_RELATIONS = frozenset({"control.source_files", "control.deletion_facts", "control.restrictions"})
 
 
 def check_catalogue(contracts: Iterable[Contract]) -> tuple[Violation, ...]:

@@ -38,6 +38,14 @@ class QualityRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """Which count of the same row a figure divides by, and what it would be if all of them were alike: 1, or 100."""
+
+    count: str
+    whole: int
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One declared column: where it comes from, what is done to it, what it may hold."""
 
@@ -53,6 +61,7 @@ class Column:
     quality: tuple[QualityRule, ...]
     identifier_kind: str | None
     round_to: float | None
+    share_of: Share | None
 
     @property
     def treatment_kind(self) -> str:
@@ -231,6 +240,7 @@ def _column(item: Mapping[str, Any]) -> Column:
         quality=tuple(_rule(rule) for rule in item.get("quality", ())),
         identifier_kind=custom.get("identifierKind"),
         round_to=custom.get("roundTo"),
+        share_of=Share(**custom["shareOf"]) if "shareOf" in custom else None,
     )
 
 

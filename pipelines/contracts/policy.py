@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipelines.contracts.disclosure import MEASURE_PROPERTIES, check_disclosure
 from pipelines.contracts.format_lint import NETWORKS, check_formats, check_proxies
 from pipelines.contracts.limits import check_column_rules, check_limits, check_table_rules
 from pipelines.contracts.shapes import (
@@ -97,7 +98,7 @@ REQUIRED_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "marts": (*REQUIRED_ANYWHERE, "inputs", "primaryKey", "period", "periodColumn"),
     "published": REQUIRED_ANYWHERE,
 }
-COLUMN_PROPERTIES = frozenset({"treatment", "identifierKind", "roundTo"})
+COLUMN_PROPERTIES = frozenset({"treatment", "identifierKind", *MEASURE_PROPERTIES})
 COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn", "eventId")
 RETENTION_DAYS = whole_number(0, 36_500)
 LOGICAL_TYPES: Mapping[str, str] = {
@@ -170,6 +171,11 @@ def _check_table(table: Mapping[str, Any], layer: str) -> Iterator[Finding]:
     if "formats" in sound:
         yield from check_formats(sound["formats"], table["properties"])
     yield from check_proxies(sound, columns)
+    measured = {
+        each["name"]: {**custom_properties(each), "physicalType": each.get("physicalType")}
+        for each in table["properties"]
+    }
+    yield from check_disclosure(sound, measured, layer)
     for name in ("feeds", "quarantine"):
         if name in sound and layer != "sources":
             yield name, "is a property of sources"

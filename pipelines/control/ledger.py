@@ -155,6 +155,20 @@ kept_subjects = sa.Table(
     sa.Column("completed_at", Instant, nullable=False),
 )
 
+restrictions = sa.Table(
+    "restrictions",
+    metadata,
+    sa.Column("restriction_id", sa.String(36), primary_key=True),
+    sa.Column("user_pseudonym", sa.LargeBinary(16), nullable=False),
+    sa.Column("ground", sa.String(16), nullable=False),  # request | consent
+    sa.Column("sealed_subject", sa.LargeBinary, nullable=False),
+    sa.Column("known_keys", sa.Text, nullable=False),  # ids of the keys under which the member is known in it
+    sa.Column("restricted_at", Instant, nullable=False),
+    sa.Column("restricted_by", sa.String(100), nullable=False),
+    sa.Column("reason", sa.String(500)),
+    sa.UniqueConstraint("user_pseudonym", "ground"),
+)
+
 accepted_gaps = sa.Table(
     "accepted_gaps",
     metadata,

@@ -107,10 +107,14 @@ def _sight_kind(rows: pl.DataFrame, watch: Watch, kind: str, keyring: Keyring) -
 
 def add_sightings(request: DeletionRequest, sightings: pl.DataFrame, keyring: Keyring) -> bytes | None:
     """The sealed extension of a request with what was sighted of it; None when nothing of it is new."""
-    subject = unseal_subject(request, keyring)
+    return extend_sealed(request.request_id, unseal_subject(request, keyring), sightings, keyring)
+
+
+def extend_sealed(name: str, subject: Subject, sightings: pl.DataFrame, keyring: Keyring) -> bytes | None:
+    """A subject, sealed, with what was sighted of it under the name that it was watched for by; None when not new."""
     users: dict[str, tuple[bytes, ...]] = {}
     aliases: dict[bytes, dict[str, tuple[bytes, ...]]] = {}
-    own = sightings.filter(request_id=request.request_id).sort(pl.all())
+    own = sightings.filter(request_id=name).sort(pl.all())
     for _, kind, known, purpose, pseudonym in own.iter_rows():
         sighted = {purpose: (pseudonym,)}
         if kind == "user":

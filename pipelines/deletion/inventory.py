@@ -21,14 +21,16 @@ from pipelines.control.keyring_source import find_keyring_file, is_kept_in_file
 from pipelines.errors import UndeclaredDataError
 from pipelines.lake.layout import Lake, open_files
 from pipelines.settings import SOURCES, Settings
-from pipelines.warehouse.directory import PUBLISHED_NAME
+from pipelines.warehouse.directory import EXPORT_NAME, PUBLISHED_NAME
 
 # What a table's log holds, and what delta-rs writes on the way there; a killed process leaves files that end in "#1".
 LOG = r"_delta_log/(\d{20}\.(json|crc|checkpoint(\.\d+\.\d+)?\.parquet)|_last_checkpoint|_commit_[^/]+)(#\d+)?"
 DATA = r"part-[^/]+\.parquet(#\d+)?"
 WAREHOUSE = re.escape(PUBLISHED_NAME)
-# The published file, what an analyst's DuckDB puts beside it, what a build writes, and what it spills.
-WAREHOUSE_FILES = rf"{WAREHOUSE}(\.wal|\.tmp)?|{WAREHOUSE}\.[0-9a-f]+\.building(\.wal)?|spill"
+# The published file, what an analyst's DuckDB puts beside it, what a build and a publication write, and what it spills.
+WAREHOUSE_FILES = (
+    rf"{WAREHOUSE}(\.wal|\.tmp)?|{WAREHOUSE}\.[0-9a-f]+\.building(\.wal)?|{EXPORT_NAME}\.[0-9a-f]+\.building|spill"
+)
 CERTIFICATE_FILES = r"[^./][^/]*\.jws|[^./][^/]*\.jwks|[0-9a-f]{64}\.scan\.json|\.lock|\.[^/]+\.tmp"
 CANARY_REGISTER = "canary_subjects.json"
 LEDGER_SUFFIX = r"(-journal|-wal|-shm|-[a-z]+\.lock)?"
@@ -93,6 +95,7 @@ def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
     names = [
         (settings.landing, "|".join(SOURCES)),
         (settings.warehouse_directory, WAREHOUSE_FILES),
+        (settings.warehouse_directory / EXPORT_NAME, _name_exports(catalogue)),
         (settings.certificates, CERTIFICATE_FILES),
         (settings.home / "reports", _name_reports(catalogue)),
         (settings.quality_documents, _name_documents(catalogue)),
@@ -122,6 +125,12 @@ def _name_documents(catalogue: Catalogue) -> str:
     """The pages of what gates found, of each table and source, and what is about to replace one."""
     tables = "|".join(re.escape(contract.name) for contract in catalogue.contracts)
     return rf"\.?(index|(lake|marts|anomalies)_({tables}))\.html(\.[0-9a-f]+\.partial)?"
+
+
+def _name_exports(catalogue: Catalogue) -> str:
+    """The Parquet files of the marts."""
+    tables = "|".join(re.escape(contract.name) for contract in catalogue.layer("marts"))
+    return rf"({tables})\.parquet" if tables else NOTHING
 
 
 def _name_keyring(name: str) -> str:

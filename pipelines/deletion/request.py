@@ -70,7 +70,7 @@ def new_request(  # noqa: PLR0913 - a request has these facts
 ) -> DeletionRequest:
     """A request to enter in the ledger; its id follows from its key, so that filing it twice is filing it once."""
     request = _make_request(request_key, channel, requested_at, identify_subject(user_id, keyring, facts), keyring)
-    return replace(request, known_keys=_name_keys(keyring))
+    return replace(request, known_keys=name_keys(keyring))
 
 
 def repeat_request(kept: KeptSubject, subject: Subject, keyring: Keyring, now: datetime) -> DeletionRequest:
@@ -80,7 +80,7 @@ def repeat_request(kept: KeptSubject, subject: Subject, keyring: Keyring, now: d
 
 def accept_requests(engine: sa.Engine, keyring: Keyring, rows: pl.DataFrame) -> int:
     """File a request for each row of the requests source; returns how many were new."""
-    known_keys, subjects = _name_keys(keyring), identify_subjects(rows["user_id"].to_list(), keyring)
+    known_keys, subjects = name_keys(keyring), identify_subjects(rows["user_id"].to_list(), keyring)
     asked = rows.select("request_key", "channel", "event_at").iter_rows()
     requests = [
         _make_request(request_key, channel, requested_at, subject, keyring)
@@ -106,7 +106,7 @@ def _make_request(
     )
 
 
-def _name_keys(keyring: Keyring) -> str:
+def name_keys(keyring: Keyring) -> str:
     """The ids of the keys under which a subject is identified, as a request notes them."""
     return " ".join(key.id for purpose in SUBJECT_PURPOSES for key in keyring.live(purpose))
 
@@ -139,10 +139,10 @@ def unseal_subject(request: DeletionRequest | KeptSubject, keyring: Keyring) -> 
     """The subject of a request that is not completed, or that is kept, with all that ingestion added to it."""
     if request.sealed_subject is None:
         raise ConfigurationError(f"request {request.request_id} is closed", hint="see `tokumei delete status`")
-    subject = _read_subject(unseal(keyring, request.sealed_subject))
+    subject = read_subject(unseal(keyring, request.sealed_subject))
     if request.sealed_extension is None:
         return subject
-    return extend_subject(subject, _read_subject(unseal(keyring, request.sealed_extension)))
+    return extend_subject(subject, read_subject(unseal(keyring, request.sealed_extension)))
 
 
 def extend_subject(subject: Subject, other: Subject) -> Subject:
@@ -160,7 +160,8 @@ def unite_pseudonyms(first: Pseudonyms, second: Pseudonyms) -> dict[str, tuple[b
     return {name: tuple(dict.fromkeys((*first.get(name, ()), *second.get(name, ())))) for name in purposes}
 
 
-def _read_subject(content: bytes) -> Subject:
+def read_subject(content: bytes) -> Subject:
+    """A subject from what `seal_subject` sealed."""
     document = json.loads(content)
     aliases = document.get("aliases", {})
     return Subject(

@@ -13,10 +13,12 @@ from pipelines.contracts.model import Contract
 from pipelines.control.deletion_facts import deletion_facts
 from pipelines.control.deliveries import file_accounts, mark_built, unbuilt_dates, unbuilt_digests
 from pipelines.control.quality_results import RuleFigures, list_results, record_judgement
+from pipelines.control.restrictions import touch_all
 from pipelines.errors import ConfigurationError, GateFailedError
 from pipelines.journeys.anomalies import watch_quality
 from pipelines.journeys.copies import require_in_step, require_reapplied
 from pipelines.journeys.house import House
+from pipelines.journeys.restrict import digest_restricted, list_restricted
 from pipelines.journeys.verdicts import list_rules, new_judgement, require_kept
 from pipelines.lake.layout import file_uris, table_dates
 from pipelines.quality.documents import write_documents
@@ -26,7 +28,9 @@ from pipelines.quality.rules import compile_rules
 from pipelines.telemetry import record_step
 from pipelines.warehouse.build import BuiltWarehouse, build_warehouse
 from pipelines.warehouse.checks import CheckResult, run_checks
+from pipelines.warehouse.describe import QualityRow, record_quality
 from pipelines.warehouse.directory import sweep_dead_builds
+from pipelines.warehouse.export import is_exported
 from pipelines.warehouse.extract import read_content, read_mart
 from pipelines.warehouse.serve import publish_warehouse
 
@@ -43,16 +47,19 @@ class PublishedMarts:
 def build_marts(house: House, also: Iterable[date] = ()) -> PublishedMarts:
     """Rebuild the marts of every date touched since the last build, and of the dates given, then publish.
 
+    Every date is touched when who is restricted is not who was at the last build, with the devices that go with them.
     Nothing is built when neither events, files nor contracts came since the last build: what is published stays.
     RestoredCopyError, and nothing is built, when a copy was restored that holds who left, until they are gone again.
     """
     require_in_step(house)
     require_reapplied(house)
+    restricted = list_restricted(house)
+    touch_all(house.ledger, digest_restricted(restricted), lambda: _find_dates(house, date.min, date.max))
     digests, touched = unbuilt_digests(house.ledger), unbuilt_dates(house.ledger)
     dates = sorted({*touched, *also})
     with record_step("build_marts", "marts") as step:
         current = None if dates else _find_current(house)
-        published = current or _publish(house, dates)
+        published = current or _publish(house, dates, restricted)
         sweep_dead_builds(house.settings.warehouse_directory)
         mark_built(house.ledger, touched, digests)
         watch_quality(house)
@@ -87,7 +94,7 @@ def _find_current(house: House) -> PublishedMarts | None:
         return None
     content = read_content(path)
     declared = {contract.name: contract.version for contract in house.catalogue.layer("marts")}
-    if content.versions != declared or not _counts_every_file(house, path):
+    if content.versions != declared or not _counts_every_file(house, path) or not is_exported(path):
         return None
     return PublishedMarts(path, content.row_counts, ())
 
@@ -98,12 +105,12 @@ def _counts_every_file(house: House, path: Path) -> bool:
     return bool(counted == file_accounts(house.ledger).filter(pl.col("state") != "held").height)
 
 
-def _publish(house: House, dates: Sequence[date]) -> PublishedMarts:
+def _publish(house: House, dates: Sequence[date], restricted: pl.DataFrame) -> PublishedMarts:
     built = build_warehouse(
         house.settings.warehouse_directory,
         house.catalogue,
         house.settings.sql,
-        _read_inputs(house),
+        read_inputs(house, restricted),
         dates,
         timezone=house.settings.timezone,
         memory_limit=house.settings.memory_limit,
@@ -114,11 +121,12 @@ def _publish(house: House, dates: Sequence[date]) -> PublishedMarts:
     return PublishedMarts(path, dict(built.tables), built.event_dates)
 
 
-def _read_inputs(house: House) -> dict[str, Sequence[str] | pl.DataFrame]:
+def read_inputs(house: House, restricted: pl.DataFrame) -> dict[str, Sequence[str] | pl.DataFrame]:
     """The relations that marts read, by the names that their SQL uses."""
     tables = {f"lake.{contract.name}": file_uris(house.lake, contract) for contract in house.catalogue.layer("lake")}
     facts = deletion_facts(house.ledger, house.settings.zone, house.now(), house.settings.deadline_days)
-    return {**tables, "control.source_files": file_accounts(house.ledger), "control.deletion_facts": facts}
+    ledger = {"control.source_files": file_accounts(house.ledger), "control.deletion_facts": facts}
+    return {**tables, **ledger, "control.restrictions": restricted}
 
 
 def _gate(house: House, built: BuiltWarehouse) -> None:
@@ -133,6 +141,7 @@ def _gate(house: House, built: BuiltWarehouse) -> None:
         record_judgement(house.ledger, judgement)
         require_kept(verdicts)
         _require_checks(checks)
+        record_quality(built.path, map(_as_quality_row, judgement.figures))
     except BaseException:
         built.path.unlink(missing_ok=True)
         raise
@@ -157,6 +166,19 @@ def _as_rule(house: House, check: CheckResult) -> RuleFigures:
         maximum=0,
         passed=not check.violation_count,
         description=f"table: no row breaks the check {check.check}",
+    )
+
+
+def _as_quality_row(figures: RuleFigures) -> QualityRow:
+    return QualityRow(
+        table=f"{figures.layer}.{figures.table}",
+        rule=figures.rule,
+        severity=figures.severity,
+        unit=figures.unit,
+        observed=figures.observed,
+        minimum=figures.minimum,
+        maximum=figures.maximum,
+        passed=figures.passed,
     )
 
 

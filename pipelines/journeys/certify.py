@@ -17,6 +17,7 @@ from pipelines.control.requests import (
     list_planned,
     move_requests,
 )
+from pipelines.control.restrictions import lift_restrictions
 from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.errors import ConfigurationError, DeletionIncompleteError, MissingKeyError
 from pipelines.ingestion.landing import is_still_written
@@ -222,12 +223,16 @@ def _read_signing_key(settings: Settings) -> bytes:
 
 
 def _complete(house: House, request: DeletionRequest, certificate: Certificate, signing_key: bytes) -> None:
-    """Issue the certificate unless that was done before a crash, then close the request and forget its subject."""
+    """Issue the certificate unless that was done before a crash, then close the request and forget its subject.
+
+    A restriction is forgotten here and no sooner: rows that a hold keeps must stay out of the marts.
+    """
     directory = house.settings.certificates
     path = directory / f"{request.request_id}.jws"
     if not path.exists():
         issue(certificate, signing_key, directory)
     issued = verify([path], directory / KEY_SET)[0].certificate
+    lift_restrictions(house.ledger, unseal_subject(request, house.keyring).users.get("membership", ()))
     reason = "certified" if issued.final else "certified, some copies expire later"
     closed = replace(request, sealed_subject=None, completed_at=issued.completed_at)
     move_requests(house.ledger, [closed], Move("completed", house.now(), PIPELINE, reason))

@@ -46,6 +46,7 @@ from pipelines.ingestion.repeats import EventIds, LastLine, leave_out_known
 from pipelines.ingestion.staging import Staged, TableStage
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import find_visitor_keys_of
+from pipelines.journeys.restrict import follow_consents
 from pipelines.journeys.watch import watch_for_members
 from pipelines.quality.measure import Measurement, measure
 from pipelines.quality.rules import TableRules, compile_rules
@@ -254,6 +255,7 @@ def _store_accounts(house: House, rows: pl.DataFrame) -> None:
     """Whoever consents anew is let in first: should a crash come then, the same lines are taken in again."""
     open_epochs(house.ledger, list_consents(rows, house.keyring, house.now()))
     store_account_facts(house.ledger, pseudonymise_accounts(rows, house.keyring))
+    follow_consents(house, rows)
 
 
 def _accept_requests(house: House, rows: pl.DataFrame) -> None:

@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from pipelines.contracts.model import Catalogue, Contract
+from pipelines.contracts.model import Catalogue
 from pipelines.errors import ConfigurationError
+from pipelines.warehouse.describe import BuildFacts, describe_build
 from pipelines.warehouse.directory import (
     PUBLISHED_NAME,
     FileIdentity,
     discard_on_failure,
     identify_file,
     lock_directory,
+    name_building,
     spill_directory,
 )
 from pipelines.warehouse.engine import engine_errors, open_engine, quote_text
 from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_mart, split_days
-from pipelines.warehouse.people import PEOPLE_SOURCE, create_people, gather_visits
+from pipelines.warehouse.meta import define_meta
+from pipelines.warehouse.people import create_people, gather_visits
 from pipelines.warehouse.rates import mark_bots_by_rate
-from pipelines.warehouse.relations import Inputs, create_relations
+from pipelines.warehouse.relations import Inputs, create_relations, note_days
+from pipelines.warehouse.views import create_recent
 
-SCHEMAS = """
-CREATE SCHEMA warehouse.marts;
-CREATE SCHEMA warehouse.meta;
-CREATE TABLE warehouse.meta.build (
-    built_at TIMESTAMPTZ NOT NULL,
-    event_dates DATE[] NOT NULL,
-    contract_versions MAP(VARCHAR, VARCHAR) NOT NULL
-);
-COMMENT ON TABLE warehouse.meta.build IS 'When this file was built, for which days, under which contracts; one row.';
-CREATE TABLE warehouse.meta.tables (
-    "table" VARCHAR PRIMARY KEY,
-    purpose VARCHAR NOT NULL,
-    grain VARCHAR NOT NULL,
-    limitations VARCHAR NOT NULL,
-    contract_version VARCHAR NOT NULL,
-    row_count BIGINT NOT NULL
-);
-COMMENT ON TABLE warehouse.meta.tables IS 'What each mart is for and what its figures cannot tell; one row per mart.';
-"""
+Fill = Callable[[duckdb.DuckDBPyConnection, Mart, Path, frozenset[date]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +61,33 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
     """Build every mart into a new file in target_directory; a failed build leaves nothing behind.
 
     inputs: each lake table whole, as Parquet files (only the partitions that are needed get read) or as a frame, and
-    control.<facts>. event_dates: the service days whose events changed; the rows of all periods that these do not
+    control.<facts>. control.restrictions (columns purpose and pseudonym) must be among them, empty or not.
+    event_dates: the service days whose events changed; the rows of all periods that these do not
     reach are carried over from the published file. None rebuilds the days found in the inputs, while days that have
     aged out of the lake keep the rows they had: a day that a deletion emptied must therefore be named. A mart that is
     new, or published under another contract version, is rebuilt as with None; marts of the ledger always are.
     StorageBusyError while another build runs; what DuckDB raises becomes one of our errors, without its text.
     """
-    published = target_directory / PUBLISHED_NAME
-    building = target_directory / f"{PUBLISHED_NAME}.{secrets.token_hex(8)}.building"
+    published, wanted = target_directory / PUBLISHED_NAME, _select_inputs(catalogue, inputs)
+    with _open_site(target_directory, timezone, memory_limit) as (engine, building):
+        versions, based_on = _attach_published(engine, published), identify_file(published)
+        marts = plan_build(engine, catalogue, wanted, event_dates, versions)
+        create_relations(engine, catalogue, wanted, _list_days_read(marts))
+        _create_tables(engine, marts)
+        run_queries(engine, catalogue, sql_directory, marts)
+        create_recent(engine, catalogue, inputs)
+        row_counts = {mart.name: len(engine.table(mart.table)) for mart in marts}
+        days = tuple(sorted(_unite(mart.days for mart in marts if mart.follows_events)))
+        describe_build(engine, catalogue, inputs, BuildFacts(built_at, timezone, days, row_counts))
+    return BuiltWarehouse(building, tuple(row_counts.items()), days, based_on)
+
+
+@contextmanager
+def _open_site(
+    target_directory: Path, timezone: str, memory_limit: str
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """An engine with an empty database `warehouse` attached, and its file, which is complete on disk afterwards."""
+    building = name_building(target_directory)
     with (
         lock_directory(target_directory),
         spill_directory(target_directory) as spill,
@@ -90,20 +95,10 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         engine_errors("building the marts"),
         open_engine(timezone=timezone, options={"memory_limit": memory_limit, "temp_directory": str(spill)}) as engine,
     ):
-        selected = _select_inputs(catalogue, inputs)
-        create_relations(engine, catalogue, selected)
-        _create_file(engine, building)
-        versions = _attach_published(engine, published)
-        marts = [plan_mart(engine, contract, event_dates, versions) for contract in catalogue.layer("marts")]
-        mark_bots_by_rate(engine, catalogue, sql_directory, marts)
-        if PEOPLE_SOURCE in selected:
-            create_people(engine, sql_directory)
-        _build_tables(engine, marts, sql_directory)
-        tables = [(mart.name, len(engine.table(mart.table))) for mart in marts]
-        days = sorted(_unite(mart.days for mart in marts if mart.follows_events))
-        _describe_build(engine, catalogue, built_at, days, dict(tables))
+        engine.execute(f"ATTACH {quote_text(str(building))} AS warehouse")
+        building.chmod(0o600)
+        yield engine, building
         engine.execute("CHECKPOINT warehouse; DETACH warehouse")
-        return BuiltWarehouse(building, tuple(tables), tuple(days), identify_file(published))
 
 
 def _select_inputs(catalogue: Catalogue, inputs: Inputs) -> Inputs:
@@ -115,12 +110,6 @@ def _select_inputs(catalogue: Catalogue, inputs: Inputs) -> Inputs:
     return {name: inputs[name] for name in wanted}
 
 
-def _create_file(engine: duckdb.DuckDBPyConnection, building: Path) -> None:
-    engine.execute(f"ATTACH {quote_text(str(building))} AS warehouse")
-    building.chmod(0o600)
-    engine.execute(SCHEMAS)
-
-
 def _attach_published(engine: duckdb.DuckDBPyConnection, published: Path) -> dict[str, str]:
     """Open the published file for reading, when there is one; the contract version of each mart in it."""
     if not published.exists():
@@ -129,45 +118,51 @@ def _attach_published(engine: duckdb.DuckDBPyConnection, published: Path) -> dic
     return dict(engine.table("published.meta.tables").select("table", "contract_version").fetchall())
 
 
-def _build_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart], sql_directory: Path) -> None:
-    for mart in marts:
-        create_mart(engine, mart)
+def plan_build(
+    engine: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    inputs: Inputs,
+    event_dates: Sequence[date] | None,
+    published_versions: Mapping[str, str],
+) -> list[Mart]:
+    """Which rows of each mart are made anew; no file of the lake is opened for that."""
+    note_days(engine, inputs)
+    return [plan_mart(engine, contract, event_dates, published_versions) for contract in catalogue.layer("marts")]
+
+
+def run_queries(
+    engine: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    sql_directory: Path,
+    marts: Sequence[Mart],
+    fill: Fill = fill_mart,
+) -> None:
+    """Run the SQL of all marts, some weeks at a time: what they share, then their own, whose rows `fill` stores."""
+    mark_bots_by_rate(engine, catalogue, sql_directory, marts)
+    create_people(engine, sql_directory)
     visited = _unite(mart.made_anew for mart in marts if mart.reads_visits)
     for days in split_days(_unite(mart.made_anew for mart in marts)):
         if starts := days & visited:
             gather_visits(engine, sql_directory, starts)
         for mart in marts:
-            fill_mart(engine, mart, sql_directory, days)
+            fill(engine, mart, sql_directory, days)
+
+
+def _create_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart]) -> None:
+    """All tables at once: by itself each of some hundred statements would wait for the disk."""
+    engine.execute("BEGIN; CREATE SCHEMA warehouse.marts")
+    for statement in define_meta("warehouse"):
+        engine.execute(statement)
+    for mart in marts:
+        create_mart(engine, mart)
+    engine.execute("COMMIT")
+
+
+def _list_days_read(marts: Iterable[Mart]) -> frozenset[date]:
+    """Every day of events that is read: a visit, and with it who is a bot by rate, may need those beside a day."""
+    days = _unite(mart.read_days for mart in marts)
+    return frozenset(day + timedelta(days=shift) for day in days for shift in (-1, 0, 1))
 
 
 def _unite(days: Iterable[frozenset[date]]) -> frozenset[date]:
     return frozenset[date]().union(*days)
-
-
-def _describe_build(
-    engine: duckdb.DuckDBPyConnection,
-    catalogue: Catalogue,
-    built_at: datetime,
-    days: Sequence[date],
-    row_counts: dict[str, int],
-) -> None:
-    versions = {f"{contract.layer}.{contract.name}": contract.version for contract in catalogue.contracts}
-    engine.execute(
-        "INSERT INTO warehouse.meta.build VALUES (?, ?::DATE[], map(?::VARCHAR[], ?::VARCHAR[]))",
-        [built_at, days, list(versions), list(versions.values())],
-    )
-    engine.executemany(
-        "INSERT INTO warehouse.meta.tables VALUES (?, ?, ?, ?, ?, ?)",
-        [_describe_mart(contract, row_counts[contract.name]) for contract in catalogue.layer("marts")],
-    )
-
-
-def _describe_mart(contract: Contract, row_count: int) -> tuple[str | int, ...]:
-    return (
-        contract.name,
-        contract.purpose,
-        contract.grain,
-        contract.limitations,
-        contract.version,
-        row_count,
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from pipelines.errors import HomeUnwritableError, StorageBusyError
 
-PUBLISHED_NAME, SPILL_NAME = "tokumei.duckdb", "spill"
+PUBLISHED_NAME, EXPORT_NAME, SPILL_NAME = "tokumei.duckdb", "parquet", "spill"
 FileIdentity = tuple[int, int]
 
 
@@ -52,6 +53,16 @@ def identify_file(path: Path) -> FileIdentity | None:
     return status.st_ino, status.st_mtime_ns
 
 
+def name_building(directory: Path) -> Path:
+    """Where a file is written that may be published later."""
+    return directory / f"{PUBLISHED_NAME}.{secrets.token_hex(8)}.building"
+
+
+def name_export(directory: Path) -> Path:
+    """Where the Parquet files are written that are published with a file."""
+    return directory / f"{EXPORT_NAME}.{secrets.token_hex(8)}.building"
+
+
 @contextmanager
 def discard_on_failure(building: Path) -> Iterator[None]:
     """Leave no unfinished database file, nor its write-ahead log, when the work on it fails."""
@@ -68,10 +79,17 @@ def discard_buildings(directory: Path, name: str = f"{PUBLISHED_NAME}.*.building
         leftover.unlink()
 
 
+def discard_exports(directory: Path) -> None:
+    """Remove the Parquet files of publications that were killed before these could take their place."""
+    for leftover in directory.glob(f"{EXPORT_NAME}.*.building"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
 def sweep_dead_builds(directory: Path) -> None:
     """Remove what killed builds left, also when nothing has to be built; while a build runs, that is its own affair."""
     with suppress(StorageBusyError), lock_directory(directory):
         discard_buildings(directory)
+        discard_exports(directory)
         shutil.rmtree(directory / SPILL_NAME, ignore_errors=True)
 
 

@@ -23,6 +23,8 @@ def open_engine(
     """A closed-in DuckDB connection for one piece of work; its options cannot be changed from then on."""
     with duckdb.connect(database, read_only=read_only, config={**CLOSED, **options}) as engine:
         engine.execute(f"SET TimeZone = {quote_text(timezone)}")
+        # Each query on a view of Parquet files asks for all their footers.
+        engine.execute("SET parquet_metadata_cache = true")
         engine.execute("SET lock_configuration = true")
         yield engine
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import duckdb
 
 from pipelines.contracts.derive import duckdb_schema
-from pipelines.contracts.model import Column, Contract
-from pipelines.warehouse.cells import gather_cells
+from pipelines.contracts.model import Contract
+from pipelines.warehouse.cells import gather_cells, split_periods
 from pipelines.warehouse.engine import quote_name, quote_text
-from pipelines.warehouse.relations import find_dates
+from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, find_dates
+from pipelines.warehouse.rounding import round_columns
 from pipelines.warehouse.statements import bind_select, read_query
 
 WEEKS_AT_ONCE = 4
@@ -46,6 +47,13 @@ class Mart:
         return whole_weeks(self.days) if self.is_weekly else self.days
 
     @property
+    def read_days(self) -> frozenset[date]:
+        """The days on whose events the rows depend that are made anew."""
+        reach = self.contract.properties.get("reach", {"before": 0, "after": 0})
+        offsets = range(-reach["before"], reach["after"] + 1)
+        return frozenset(day + timedelta(days=offset) for day in self.made_anew for offset in offsets)
+
+    @property
     def period_column(self) -> str:
         return str(self.contract.properties["periodColumn"])
 
@@ -60,8 +68,11 @@ class Mart:
 
 
 def inputs_of(contract: Contract) -> tuple[str, ...]:
-    """The relations that a mart's query reads."""
-    return tuple(contract.properties["inputs"])
+    """The relations that a mart's query reads: those of its contract, and beside people's tables who is restricted."""
+    declared = tuple(contract.properties["inputs"])
+    if RESTRICTIONS in declared or PEOPLE_TABLES.isdisjoint(declared):
+        return declared
+    return (*declared, RESTRICTIONS)
 
 
 def plan_mart(
@@ -114,9 +125,10 @@ def fill_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, sql_directory: Path
     """Add the rows that are made anew for some days, whole weeks of them for a weekly mart."""
     if wanted := mart.made_anew & days:
         query, minimum_people = read_query(sql_directory, mart.name), mart.contract.minimum_people
-        gather_cells(engine, mart.contract, sql_directory, wanted, minimum_people)
-        rows = select_mart(engine, mart.contract, query, wanted, minimum_people)
-        round_columns(mart.contract, rows).insert_into(mart.table)
+        for part in split_periods(mart.contract, wanted):
+            gather_cells(engine, mart.contract, sql_directory, part, minimum_people)
+            rows = select_mart(engine, mart.contract, query, part, minimum_people)
+            round_columns(mart.contract, rows).insert_into(mart.table)
 
 
 def select_mart(
@@ -126,21 +138,6 @@ def select_mart(
     parameters = {"event_dates": sorted(days), "minimum_people": minimum_people}
     rows = bind_select(engine, query, parameters).select(*duckdb_schema(contract))
     return rows.order(", ".join(quote_name(name) for name in contract.properties["primaryKey"]))
-
-
-def round_columns(contract: Contract, rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """The rows with every column rounded to what its contract says, halves away from zero.
-
-    Two builds of one day would otherwise tell what a single late event added.
-    """
-    return rows.select(*(_round_column(column) for column in contract.columns))
-
-
-def _round_column(column: Column) -> duckdb.Expression:
-    name = quote_name(column.name)
-    rounded = f"round({name} / {column.round_to}) * {column.round_to}"
-    # 0.01 is no binary fraction: rounding once more gives the nearest number to what is written.
-    return duckdb.SQLExpression(name if column.round_to is None else f"round({rounded}, 6)").alias(column.name)
 
 
 def whole_weeks(days: Iterable[date]) -> frozenset[date]:

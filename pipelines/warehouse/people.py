@@ -1,4 +1,4 @@
-"""Between lake and marts: the requests, page views and visits of people, which every mart of usage reads.
+"""Between lake and marts: what people did who may be counted, which every mart reads in the place of the lake.
 
 They name visitors, so they are views, and a table in memory, that live as long as a build and are never in its file.
 """
@@ -14,14 +14,24 @@ import duckdb
 from pipelines.warehouse.statements import bind_select, read_people
 
 PEOPLE_SOURCE = "lake.page_views"
-VIEWS = ("requests", "page_views")
+# What each view is made of, in an order in which each finds those that it reads.
+VIEWS = {
+    "traffic": PEOPLE_SOURCE,
+    "requests": PEOPLE_SOURCE,
+    "page_views": PEOPLE_SOURCE,
+    "device_events": "lake.device_events",
+    "answers": "lake.survey_responses",
+    "security_events": "lake.security_events",
+}
 DAY = timedelta(days=1)
 
 
 def create_people(engine: duckdb.DuckDBPyConnection, sql_directory: Path) -> None:
-    """Create the views of people.requests and people.page_views over lake.page_views."""
+    """Create the views people.<name> over those lake tables that are there, less who is in control.restrictions."""
     engine.execute("CREATE SCHEMA people")
-    for name in VIEWS:
+    found = engine.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'lake'").fetchall()
+    present = {f"lake.{name}" for (name,) in found}
+    for name in (name for name, source in VIEWS.items() if source in present):
         engine.execute(f"CREATE VIEW people.{name} AS\n{read_people(sql_directory, name)}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 import duckdb
@@ -15,7 +15,11 @@ from pipelines.warehouse.engine import quote_name, quote_text
 
 Inputs = Mapping[str, Sequence[str] | pl.DataFrame]
 
-DATE_COLUMNS = {"control.source_files": "received_date", "control.deletion_facts": "month"}  # else event_date
+RESTRICTIONS = "control.restrictions"  # who is left out of which purpose; holds no days of its own
+# The tables that people are in, of which sql/people/ shows who may be counted.
+PEOPLE_TABLES = frozenset({"lake.page_views", "lake.device_events", "lake.survey_responses", "lake.security_events"})
+# Of what is not by days of events: else event_date.
+DATE_COLUMNS = {"control.source_files": "received_date", "control.deletion_facts": "month"}
 SOURCE_FILES = {
     "received_date": "DATE",
     "source": "VARCHAR",
@@ -35,34 +39,82 @@ DELETION_FACTS = {
     "expected_count": "BIGINT",
     "absent_count": "BIGINT",
 }
-LEDGER_SCHEMAS = {"control.source_files": SOURCE_FILES, "control.deletion_facts": DELETION_FACTS}
+LEDGER_SCHEMAS = {
+    "control.source_files": SOURCE_FILES,
+    "control.deletion_facts": DELETION_FACTS,
+    RESTRICTIONS: {"purpose": "VARCHAR", "pseudonym": "BLOB"},
+}
 
 
-def create_relations(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs) -> None:
+def create_relations(
+    engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs, days: Collection[date] | None = None
+) -> None:
     """Make every input readable under its own name, with the column names and types of its contract.
 
     Parquet files stay where they are and are read as needed; the values of the columns that name their hive-style
     partition directories come from the path, and a column that a file lacks is null. A frame, or an empty list of
-    files, becomes a table in memory.
+    files, becomes a table in memory. days: all days of events that will be read, where these are known; then the
+    files of others are left out, for DuckDB looks into each file whenever a query names the relation. Without
+    restrictions among them nobody is restricted.
     """
     engine.execute("CREATE SCHEMA lake; CREATE SCHEMA control")
-    for name, source in inputs.items():
+    nobody: Inputs = {RESTRICTIONS: []}
+    for name, source in {**nobody, **inputs}.items():
         schema = _schema_of(catalogue, name)
         if isinstance(source, pl.DataFrame):
             _create_table(engine, name, schema, source)
-        elif source:
-            _create_view(engine, name, schema, source)
+        elif files := _choose_files(name, source, days):
+            _create_view(engine, name, schema, files)
         else:
             _create_table(engine, name, schema, pl.DataFrame(schema=dict.fromkeys(schema, pl.Null)))
 
 
+def _choose_files(name: str, files: Sequence[str], days: Collection[date] | None) -> Sequence[str]:
+    if days is None or name in DATE_COLUMNS:
+        return files
+    return [path for path in files if _day_of(name, path) in days]
+
+
+def note_days(engine: duckdb.DuckDBPyConnection, inputs: Inputs) -> None:
+    """Make known to `find_dates` on which days each input has rows; no file is opened for that."""
+    engine.execute("CREATE SCHEMA days")
+    for name, source in inputs.items():
+        if name == RESTRICTIONS:
+            continue
+        found = pl.DataFrame({"day": sorted(list_days(name, source))}, schema={"day": pl.Date()})
+        _create_table(engine, _days_of(name), {"day": "DATE"}, found)
+
+
+def list_days(name: str, source: Sequence[str] | pl.DataFrame) -> frozenset[date]:
+    """The days of one input, of a frame by its rows, of Parquet files by the directories that they lie in."""
+    if isinstance(source, pl.DataFrame):
+        return frozenset(source[DATE_COLUMNS.get(name, "event_date")].drop_nulls().unique())
+    return frozenset(_day_of(name, path) for path in source)
+
+
+def _day_of(name: str, path: str) -> date:
+    column = DATE_COLUMNS.get(name, "event_date")
+    _, found, rest = path.rpartition(f"/{column}=")
+    if not found:
+        raise ConfigurationError(
+            f"a file of {name} lies in no directory {column}=<day>", hint=f"partition the table by {column}"
+        )
+    return date.fromisoformat(rest.partition("/")[0])
+
+
 def find_dates(engine: duckdb.DuckDBPyConnection, name: str, among: Iterable[date] | None = None) -> set[date]:
-    """The service days that have rows in one relation, or those of the days given that do."""
-    relation, column = engine.table(name), DATE_COLUMNS.get(name, "event_date")
-    if among is not None:
-        wanted = sorted(among)
-        relation = relation.filter(duckdb.ColumnExpression(column).isin(*wanted)) if wanted else relation.limit(0)
-    return {found for (found,) in relation.select(column).distinct().fetchall()}
+    """The service days that have rows in one input, or those of the days given that do; none of restrictions.
+
+    `note_days` comes first.
+    """
+    if name == RESTRICTIONS:
+        return set()
+    found = {day for (day,) in engine.table(_days_of(name)).fetchall()}
+    return found if among is None else found.intersection(among)
+
+
+def _days_of(name: str) -> str:
+    return f"days.{name.replace('.', '_')}"
 
 
 def _schema_of(catalogue: Catalogue, name: str) -> dict[str, str]:

@@ -18,6 +18,9 @@ PATHS = sorted(CONTRACTS.glob("*/*.odcs.yaml"))
 PAGE_VIEWS, SEARCHES = CONTRACTS / "lake/page_views.odcs.yaml", CONTRACTS / "lake/searches.odcs.yaml"
 QUARANTINE = CONTRACTS / "lake/quarantined_lines.odcs.yaml"
 ACCESS, USAGE = CONTRACTS / "sources/access.odcs.yaml", CONTRACTS / "marts/usage_daily.odcs.yaml"
+CELLS = CONTRACTS / "marts/usage_by_environment_daily.odcs.yaml"
+ANSWERS = CONTRACTS / "marts/satisfaction_weekly.odcs.yaml"
+VISITORS = {"count": "visitors", "whole": 1}
 
 Document = dict[str, Any]
 Change = Callable[[Document], None]
@@ -257,6 +260,26 @@ REFUSALS = [
     ),
     (PAGE_VIEWS, of_column("route", name="user_id"), "user_id", "is named like an identifier but is not a pseudonym"),
     (PAGE_VIEWS, of_column("route", transformSourceObjects=ABSENT), "route", "needs transformSourceObjects"),
+    # What its figures would tell of few people.
+    (CELLS, promise(cells={"within": []}), "cells", "must be a mapping of within, dimensions"),
+    (CELLS, promise(cells={"within": ["x"], "dimensions": ["language"]}), "cells", "names no column x"),
+    (CELLS, promise(cells={"within": [], "dimensions": ["page_views"]}), "cells", "page_views must be a string"),
+    (CELLS, promise(primaryKey=["event_date", "language"]), "cells", "the primary key must be periodColumn, within"),
+    (CELLS, promise(minimumPeople=1), "minimumPeople", "must be 2 or more beside cells"),
+    (CELLS, promise(minimumPeople=ABSENT), "minimumPeople", "must be 2 or more beside cells"),
+    (CELLS, promise(minimumPeople=12), "minimumPeople", "must be a multiple of the 5 that peopleColumn is rounded to"),
+    (CELLS, promise(peopleColumn=ABSENT), "peopleColumn", "is required beside cells"),
+    (CELLS, promise_of_column("page_views", roundTo=ABSENT), "page_views", "needs roundTo, or exactBecause, a text"),
+    (CELLS, promise_of_column("page_views", roundTo=0.5), "page_views", "roundTo must be a whole number from 1"),
+    (CELLS, promise_of_column("language", roundTo=5), "language", "roundTo: string cannot be rounded"),
+    (CELLS, promise_of_column("page_views", exactBecause=5), "page_views", "exactBecause must be a text"),
+    (CELLS, promise_of_column("page_views", exactBecause="so"), "page_views", "is rounded and exact at once"),
+    (ANSWERS, promise_of_column("nps", roundTo=0.03), "nps", "roundTo must be a whole number, or one of 0.1, 0.01"),
+    (ANSWERS, promise_of_column("nps", shareOf="nps_count"), "nps", "shareOf must be a mapping of count, whole"),
+    (ANSWERS, promise_of_column("nps", shareOf={"count": "n", "whole": 1}), "nps", "shareOf names no count n"),
+    (CELLS, promise_of_column("visitors", shareOf=VISITORS), "visitors", "shareOf belongs to a float64 column with"),
+    (SEARCHES, promise(cells={"within": [], "dimensions": ["term"]}), "cells", "belongs to marts, as roundTo"),
+    (SEARCHES, promise_of_column("page_number", roundTo=5), "cells", "belongs to marts, as roundTo"),
 ]
 
 

@@ -111,7 +111,7 @@ def test_ledger_is_fed_by_accounts_and_requests_alone():
 
 @pytest.mark.parametrize("name", ["lake.visits", "page_views", "sources.access", "marts.usage_daily", "control.people"])
 def test_mart_is_made_of_lake_tables_and_the_ledger_only(name: str):
-    rule = f"{name} is no lake table, nor control.deletion_facts or control.source_files"
+    rule = f"{name} is no lake table, nor control.deletion_facts or control.restrictions or control.source_files"
     assert check(change_properties("marts", "usage_daily", {"inputs": ["lake.page_views", name]})) == [
         f"marts/usage_daily.odcs.yaml: inputs: {rule}",
     ]
@@ -139,7 +139,7 @@ def test_every_violation_is_listed_and_those_between_contracts_once_each_holds(t
         Violation(
             "marts/usage_daily.odcs.yaml",
             "inputs",
-            "lake.visits is no lake table, nor control.deletion_facts or control.source_files",
+            "lake.visits is no lake table, nor control.deletion_facts or control.restrictions or control.source_files",
         )
     ]
     assert list(check_contracts(house)) == between

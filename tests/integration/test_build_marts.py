@@ -90,4 +90,14 @@ def test_build_that_breaks_a_rule_leaves_the_last_good_marts_and_nothing_else(to
         build_marts(broken, also=[date(2026, 11, 20)])
     assert published(town) == before
     left = {path.name for path in town.house.settings.warehouse_directory.iterdir()}
-    assert left == {"tokumei.duckdb"}
+    assert left == {"tokumei.duckdb", "parquet"}
+
+
+def test_export_that_a_killed_publication_left_behind_is_made_anew(town):
+    exported = town.house.settings.warehouse_directory / "parquet" / "usage_daily.parquet"
+    exported.unlink()
+    assert build_marts(town.house).event_dates == ()
+    assert exported.exists()
+    before = published(town)
+    build_marts(town.house)
+    assert published(town) == before

@@ -21,6 +21,12 @@ from pipelines.warehouse.query import run_query
 
 TABLES = ("page_views", "security_events", "device_events", "survey_responses", "identity_links")
 
+LEFT_BY_A_BUILD = [
+    "spill/duckdb_temp_storage-0.tmp",
+    "tokumei.duckdb.dead.building.wal",
+    "parquet.dead.building/usage_daily.parquet",
+]
+
 
 @pytest.fixture(autouse=True)
 def without_pause(monkeypatch: pytest.MonkeyPatch):
@@ -153,14 +159,14 @@ def test_open_reader_alone_keeps_the_replaced_warehouse_and_nothing_new_opens_it
     assert run_query(path, count_views, format="csv") != before
 
 
-@pytest.mark.parametrize("name", ["spill/duckdb_temp_storage-0.tmp", "tokumei.duckdb.dead.building.wal"])
+@pytest.mark.parametrize("name", LEFT_BY_A_BUILD)
 def test_what_a_killed_build_left_is_swept_by_the_deletion(town, digest: str, name: str):
     left = plant(town.house.settings.warehouse_directory / name, town.pseudonyms(town.leaver)[0])
     assert len(town.finish(digest)) == 2
     assert not left.exists()
 
 
-@pytest.mark.parametrize("name", ["spill/duckdb_temp_storage-0.tmp", "tokumei.duckdb.dead.building.wal"])
+@pytest.mark.parametrize("name", LEFT_BY_A_BUILD)
 def test_what_a_killed_build_left_is_swept_though_no_mart_has_to_be_built(town, name: str):
     digest = town.approve_stranger()
     left = plant(town.house.settings.warehouse_directory / name, town.pseudonyms(town.stranger)[0])

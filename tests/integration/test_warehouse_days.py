@@ -35,10 +35,8 @@ def test_only_the_named_days_and_those_that_they_reach_are_made_anew(tmp_path: P
     built = build(tmp_path, inputs_from(page_views=fewer), [MONDAY + timedelta(days=2)])
     usage = rows_of(built.path, "marts.usage_daily")
     assert [row["visitors"] for row in usage] == [40, 20, 20, 20, 40]
-    environments = (
-        "(SELECT event_date, sum(page_views)::INT AS people FROM marts.usage_by_environment_daily GROUP BY 1)"
-    )
-    assert [row["people"] for row in rows_of(built.path, environments)] == [40, 40, 20, 40, 40]
+    environments = "(SELECT event_date, sum(page_views) < 30 AS fewer FROM marts.usage_by_environment_daily GROUP BY 1)"
+    assert [row["fewer"] for row in rows_of(built.path, environments)] == [False, False, True, False, False]
     assert built.event_dates == tuple(MONDAY + timedelta(days=offset) for offset in (1, 2, 3))
 
 
@@ -66,12 +64,12 @@ def test_a_named_day_makes_its_whole_week_anew(tmp_path: Path):
     sunday, next_monday = MONDAY + timedelta(days=6), MONDAY + timedelta(days=7)
     answers = [answer(day, person) for day in (MONDAY, sunday, next_monday) for person in range(10)]
     publish(build(tmp_path, inputs_from(survey_responses=answers)))
-    late = [answer(MONDAY + timedelta(days=2), 99)]
+    late = [answer(MONDAY + timedelta(days=2), person) for person in range(95, 100)]
     rows = rows_of(
         build(tmp_path, inputs_from(survey_responses=answers + late), [late[0]["event_date"]]).path,
         "marts.satisfaction_weekly",
     )
-    assert [(row["week_start"], row["response_count"]) for row in rows] == [("2026-11-02", 21), ("2026-11-09", 10)]
+    assert [(row["week_start"], row["response_count"]) for row in rows] == [("2026-11-02", 25), ("2026-11-09", 10)]
 
 
 def test_ledger_mart_is_whole_whatever_days_are_named(tmp_path: Path):

@@ -20,6 +20,7 @@ SETTINGS = load_settings()
 CATALOGUE = load_catalogue(SETTINGS.contracts)
 MARTS = CATALOGUE.layer("marts")
 MONDAY = date(2026, 11, 2)
+RESTRICTION_SCHEMA = pl.Schema({"purpose": pl.String(), "pseudonym": pl.Binary()})
 BUILT_AT = datetime(2026, 11, 22, 10, 45, tzinfo=UTC)
 
 Row = dict[str, object]
@@ -68,15 +69,16 @@ def pseudonym(number: int) -> bytes:
 
 
 def inputs_from(**rows: list[Row]) -> dict[str, pl.DataFrame]:
-    """Every input as a frame: those of the lake, source_files and deletion_facts, empty when left out."""
+    """Every input as a frame: those of the lake and of the ledger, empty when left out."""
     lake = {
         f"lake.{table}": pl.DataFrame(rows.get(table, []), schema=polars_schema(CATALOGUE.get("lake", table)))
-        for table in ("page_views", "searches", "survey_responses")
+        for table in ("page_views", "device_events", "searches", "survey_responses", "security_events")
     }
     files = rows.get("source_files", [])
     ledger = {
         "control.source_files": pl.DataFrame([*files, received_file(MONDAY)]).head(len(files)),
         "control.deletion_facts": pl.DataFrame(rows.get("deletion_facts", []), schema=FACT_SCHEMA),
+        "control.restrictions": pl.DataFrame(rows.get("restrictions", []), schema=RESTRICTION_SCHEMA),
     }
     return lake | ledger
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.contracts.model import load_catalogue
 from pipelines.embedded.airflow import EmbeddedAirflow
 from pipelines.embedded.credentials import COMPLIANCE_OFFICER
 from pipelines.embedded.environment import configure
@@ -103,6 +104,11 @@ def test_no_planted_identifier_is_in_any_byte_outside_landing_and_keys(lived: Li
 def test_what_the_gates_found_is_drawn_and_was_scanned(lived: Lived):
     pages = {path.name for path in lived.settings.quality_documents.iterdir()}
     assert {"index.html", "lake_page_views.html", "marts_usage_daily.html"} <= pages
+
+
+def test_exported_marts_lay_where_the_scan_looked(lived: Lived):
+    marts = {contract.name for contract in load_catalogue(lived.settings.contracts).layer("marts")}
+    assert {path.stem for path in (lived.settings.warehouse_directory / "parquet").iterdir()} == marts
 
 
 def test_the_scan_would_have_found_them(lived: Lived):

@@ -163,7 +163,7 @@ def usage_step_by_step(views: Sequence[View], zone: str) -> list[dict[str, objec
 
 def build(directory: Path, page_views: pl.DataFrame | Sequence[str], days: Sequence[date] | None, zone: str):
     empty = {f"lake.{table}": [] for table in ("searches", "survey_responses")}
-    ledger = {"control.source_files": NO_FILES, "control.deletion_facts": []}
+    ledger = {"control.source_files": NO_FILES, "control.deletion_facts": [], "control.restrictions": []}
     inputs: Inputs = {**empty, **ledger, "lake.page_views": page_views}
     built: BuiltWarehouse = build_warehouse(
         directory, CATALOGUE, SETTINGS.sql, inputs, days, timezone=zone, memory_limit="500MB", built_at=BUILT_AT

@@ -114,7 +114,8 @@ def test_bot_by_rate_counts_among_bots_in_the_marts(tmp_path: Path):
         for name in ("searches", "survey_responses")
     }
     rows = pl.DataFrame([*burst(RATES["perMinute"] + 1), ask(visitor=b"w")], schema=polars_schema(PAGE_VIEWS))
-    inputs = {**empty, "lake.page_views": rows, "control.source_files": [], "control.deletion_facts": []}
+    ledger = {f"control.{name}": [] for name in ("source_files", "deletion_facts", "restrictions")}
+    inputs = {**empty, **ledger, "lake.page_views": rows}
     built = build_warehouse(
         *(tmp_path, CATALOGUE, SETTINGS.sql, inputs, None),
         timezone="Asia/Tokyo",

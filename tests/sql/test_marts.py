@@ -15,7 +15,7 @@ from pipelines.warehouse.cells import gather_cells
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.marts import inputs_of, select_mart
 from pipelines.warehouse.people import PEOPLE_SOURCE, create_people, gather_visits
-from pipelines.warehouse.relations import create_relations
+from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, create_relations
 from pipelines.warehouse.statements import read_cells, read_checks, read_people, read_query
 
 SETTINGS = load_settings()
@@ -31,8 +31,8 @@ def test_mart_has_the_rows_computed_by_hand(case: Path):
     query = read_query(SETTINGS.sql, contract.name)
     with open_engine(timezone=params.get("timezone", "Asia/Tokyo"), options={}) as engine:
         create_relations(engine, CATALOGUE, {name: read_rows(case, name) for name in inputs_of(contract)})
+        create_people(engine, SETTINGS.sql)
         if PEOPLE_SOURCE in inputs_of(contract):
-            create_people(engine, SETTINGS.sql)
             gather_visits(engine, SETTINGS.sql, params["event_dates"])
         gather_cells(engine, contract, SETTINGS.sql, params["event_dates"], params.get("minimum_people", 0))
         mart = select_mart(engine, contract, query, params["event_dates"], params.get("minimum_people", 0)).pl()
@@ -53,6 +53,11 @@ def test_every_mart_has_cases_checks_and_a_headed_query(contract: Contract):
 @pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
 def test_query_reads_exactly_the_inputs_of_its_contract(contract: Contract):
     assert find_stored(read_query(SETTINGS.sql, contract.name)) == set(inputs_of(contract))
+
+
+@pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
+def test_mart_reads_of_people_only_what_leaves_out_who_is_restricted(contract: Contract):
+    assert PEOPLE_TABLES.isdisjoint(find_read(read_query(SETTINGS.sql, contract.name)))
 
 
 @pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
@@ -77,13 +82,20 @@ def find_read(query: str) -> set[str]:
 
 
 def read_rows(case: Path, name: str) -> pl.DataFrame:
-    """Input rows typed by their contract: pseudonyms as hexadecimal text, left-out columns null, `times` repeats."""
-    written = yaml.safe_load((case / f"{name}.yaml").read_bytes())
+    """Input rows typed by their contract: pseudonyms as hexadecimal text, left-out columns null, `times` repeats.
+
+    Without a file of restrictions nobody is restricted.
+    """
+    path = case / f"{name}.yaml"
+    written = yaml.safe_load(path.read_bytes()) if name != RESTRICTIONS or path.exists() else []
     rows = [row for row in written for _ in range(row.pop("times", 1))]
     layer, _, table = name.partition(".")
-    if layer != "lake":
+    if name == RESTRICTIONS:
+        schema = pl.Schema({"purpose": pl.String(), "pseudonym": pl.Binary()})
+    elif layer != "lake":
         return pl.DataFrame(rows)
-    schema = polars_schema(CATALOGUE.get("lake", table))
+    else:
+        schema = polars_schema(CATALOGUE.get("lake", table))
     pseudonyms = [column for column, kind in schema.items() if kind == pl.Binary]
     typed = [row | {name: bytes.fromhex(row[name]) for name in pseudonyms if row.get(name)} for row in rows]
     return pl.DataFrame(typed, schema=schema)

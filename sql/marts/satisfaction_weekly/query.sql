@@ -9,7 +9,7 @@
 -- CES is the mean ease, 1 to 7.
 WITH answers AS (
     SELECT date_trunc('week', event_date)::DATE AS week_start, survey_id, user_pseudonym, csat, nps, ces
-    FROM lake.survey_responses
+    FROM people.answers
     WHERE list_contains($event_dates, event_date)
 ),
 counts AS (

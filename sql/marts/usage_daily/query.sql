@@ -9,7 +9,7 @@
 -- A page view without a visitor, whose line came too late to tell, counts as a page view and in nothing about visits.
 WITH all_requests AS (
     SELECT event_date, count(*) AS request_count
-    FROM lake.page_views
+    FROM people.traffic
     WHERE list_contains($event_dates, event_date)
     GROUP BY event_date
 ),

@@ -1,0 +1,58 @@
+"""A member whose data may not be used: the identifier becomes pseudonyms under every live key, and is not kept."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import polars as pl
+
+from anonymization.keyring import Keyring, unseal
+from pipelines.control.restrictions import Restriction
+from pipelines.deletion.extension import extend_sealed, read_key_ids
+from pipelines.deletion.request import Subject, identify_subjects, name_keys, read_subject, seal_subject
+
+
+def new_restrictions(  # noqa: PLR0913 - a restriction has these facts
+    keyring: Keyring,
+    user_ids: Sequence[str],
+    *,
+    ground: str,
+    restricted_at: datetime,
+    restricted_by: str,
+    reason: str | None = None,
+) -> list[Restriction]:
+    """A restriction of each member, to enter in the ledger."""
+    return [
+        Restriction(
+            restriction_id=str(uuid.uuid4()),
+            user_pseudonym=subject.users["membership"][-1],
+            ground=ground,
+            sealed_subject=seal_subject(subject, keyring),
+            known_keys=name_keys(keyring),
+            restricted_at=restricted_at,
+            restricted_by=restricted_by,
+            reason=reason,
+        )
+        for subject in identify_subjects(user_ids, keyring)
+    ]
+
+
+def unseal_restricted(restriction: Restriction, keyring: Keyring) -> Subject:
+    """The member as the lake knows them, with all that ingestion added."""
+    return read_subject(unseal(keyring, restriction.sealed_subject))
+
+
+def list_unaware(restrictions: Sequence[Restriction], key_ids: frozenset[str]) -> tuple[Restriction, ...]:
+    """The restrictions that do not know their member under one of these keys."""
+    return tuple(each for each in restrictions if not key_ids.issubset(each.known_keys.split()))
+
+
+def learn_sightings(restriction: Restriction, sightings: pl.DataFrame, keyring: Keyring) -> Restriction:
+    """A restriction that knows its member, who was sighted, under the keys of now as well."""
+    subject = unseal_restricted(restriction, keyring)
+    sealed = extend_sealed(restriction.restriction_id, subject, sightings, keyring)
+    known = dict.fromkeys([*restriction.known_keys.split(), *sorted(read_key_ids(keyring))])
+    return replace(restriction, sealed_subject=sealed or restriction.sealed_subject, known_keys=" ".join(known))
