@@ -76,6 +76,7 @@ def _describe_column(column: Column) -> dict[str, Any]:
         origins=sorted(column.origins) or None,
         identifierKind=column.identifier_kind,
         roundTo=column.round_to,
+        shareOf={"count": column.share_of.count, "whole": column.share_of.whole} if column.share_of else None,
     )
 
 
@@ -166,6 +167,7 @@ COLUMN_FACTS: Mapping[str, Weakens] = {
     "treatment": _keeps_more,
     "identifierKind": _changes,
     "roundTo": _shrinks,
+    "shareOf": _changes,
 }
 
 

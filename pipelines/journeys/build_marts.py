@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -141,14 +141,10 @@ def _gate(house: House, built: BuiltWarehouse) -> None:
         record_judgement(house.ledger, judgement)
         require_kept(verdicts)
         _require_checks(checks)
-        record_quality(built.path, map(_as_row, judgement.figures))
+        record_quality(built.path, map(_as_quality_row, judgement.figures))
     except BaseException:
         built.path.unlink(missing_ok=True)
         raise
-
-
-def _as_row(rule: RuleFigures) -> QualityRow:
-    return QualityRow(**{each.name: getattr(rule, each.name) for each in fields(QualityRow)})
 
 
 def _judge_mart(built: BuiltWarehouse, contract: Contract) -> Verdict:
@@ -170,6 +166,19 @@ def _as_rule(house: House, check: CheckResult) -> RuleFigures:
         maximum=0,
         passed=not check.violation_count,
         description=f"table: no row breaks the check {check.check}",
+    )
+
+
+def _as_quality_row(figures: RuleFigures) -> QualityRow:
+    return QualityRow(
+        table=f"{figures.layer}.{figures.table}",
+        rule=figures.rule,
+        severity=figures.severity,
+        unit=figures.unit,
+        observed=figures.observed,
+        minimum=figures.minimum,
+        maximum=figures.maximum,
+        passed=figures.passed,
     )
 
 

@@ -25,6 +25,7 @@ from pipelines.quality.gate import judge
 from pipelines.quality.measure import measure
 from pipelines.quality.rules import compile_rules
 from pipelines.warehouse.extract import read_mart
+from pipelines.warehouse.query import run_query
 from tests.integration.houses import found_house
 
 
@@ -47,6 +48,21 @@ def test_mart_s_figures_are_those_of_its_gate_and_its_checks(town):
     kept = {result.figures.rule: result.figures for result in latest(house)["marts", "usage_daily"]}
     assert {rule: figures for rule, figures in kept.items() if not rule.startswith("_check__")} == expected
     assert any(rule.startswith("_check__") for rule in kept)
+
+
+def test_published_warehouse_tells_what_its_own_gate_found(town):
+    told = query(town.house.settings.warehouse_file, "SELECT * FROM meta.quality ORDER BY ALL")
+    kept = [
+        result.figures for found in latest(town.house).values() for result in found if result.figures.layer == "marts"
+    ]
+    assert {(row["table"], row["rule"], row["observed"], row["passed"]) for row in told} == {
+        (f"marts.{figures.table}", figures.rule, figures.observed, figures.passed) for figures in kept
+    }
+
+
+def query(path: Path, sql: str) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = json.loads(run_query(path, sql, format="json"))
+    return rows
 
 
 def test_figures_of_a_file_are_entered_with_it_and_only_once(town):

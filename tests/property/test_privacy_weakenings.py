@@ -48,6 +48,10 @@ LOOSER = {
     "identifierPatterns": [(["MEMBER u[0-9]{9}"], None), (["MEMBER u[0-9]{9}"], ["MEMBER u[0-9]{8}"])],
     "parameters": [({"utm_source": "^[a-z]$"}, {"utm_source": "^.$"})],
     "identifierKind": [("user", "device"), ("user", None)],
+    "shareOf": [
+        ({"count": "visits", "whole": 1}, {"count": "visitors", "whole": 1}),
+        ({"count": "visits", "whole": 1}, None),
+    ],
     "roundTo": [(5, 1), (5, None), (0.01, 0.001)],
     "treatment": [
         ({"kind": "drop"}, {"kind": "transform"}),
@@ -76,7 +80,7 @@ LOOSER = {
 }
 CHANGES = [(fact, was, now) for fact, pairs in LOOSER.items() for was, now in pairs]
 # Of these two, either way round protects less, for neither is known to protect more.
-INCOMPARABLE = {"keyPurpose", "peopleColumn", "identifierKind", "identifierPatterns", "parameters"}
+INCOMPARABLE = {"shareOf", "keyPurpose", "peopleColumn", "identifierKind", "identifierPatterns", "parameters"}
 
 
 def put(facts: dict[str, Any], fact: str, value: object) -> None:
