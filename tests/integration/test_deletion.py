@@ -141,6 +141,7 @@ def test_certificate_counts_each_request_for_itself(finished):
         "marts.deletions_monthly": ("exempt", 0),
         "marts.satisfaction_weekly": ("recomputed", 0),
         "marts.search_terms_daily": ("exempt", 0),
+        "marts.security_daily": ("recomputed", 0),
         "marts.usage_by_environment_daily": ("recomputed", 0),
         "marts.usage_daily": ("recomputed", 0),
         "control.account_facts": ("erased", 1),
