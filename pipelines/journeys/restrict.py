@@ -6,11 +6,12 @@ Searches carry no person, so that nobody can be taken out of what is told of the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
 from anonymization.operators import pseudonymise
+from pipelines.control.requests import list_requests
 from pipelines.control.restrictions import (
     CONSENT,
     MARK,
@@ -23,11 +24,12 @@ from pipelines.control.restrictions import (
 )
 from pipelines.control.subjects import read_departed
 from pipelines.deletion.closure import LINK_COLUMNS, close_identities, gather_links
-from pipelines.deletion.request import identify_subject
+from pipelines.deletion.request import Subject, identify_subject, unseal_subject
 from pipelines.deletion.restriction import new_restrictions, unseal_restricted
 from pipelines.errors import ConfigurationError
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import renew_keyring
+from pipelines.journeys.planning import LEAVING_STATES
 from pipelines.lake.layout import read_files
 
 RESTRICTED_PURPOSES = ("usage", "satisfaction", "security")
@@ -93,12 +95,13 @@ def list_restricted(house: House) -> pl.DataFrame:
     subjects = {each.restriction_id: unseal_restricted(each, house.keyring) for each in list_restrictions(house.ledger)}
     if not subjects:
         return pl.DataFrame(schema=RESTRICTED_SCHEMA)
-    closures = close_identities(subjects, gather_links(lambda: _read_links(house), subjects.values()))
+    known = {**subjects, **_find_leaving(house, subjects.values())}
+    closures = close_identities(known, gather_links(lambda: _read_links(house), known.values()))
     rows = [
         (purpose, value)
-        for closure in closures.values()
+        for restriction_id in subjects
         for purpose in RESTRICTED_PURPOSES
-        for value in closure.subject.pseudonyms(purpose)
+        for value in closures[restriction_id].subject.pseudonyms(purpose)
     ]
     return pl.DataFrame(rows, schema=RESTRICTED_SCHEMA, orient="row").unique().sort(pl.all())
 
@@ -109,6 +112,14 @@ def digest_restricted(restricted: pl.DataFrame) -> str:
         return NOBODY
     listed = b"".join(purpose.encode() + value for purpose, value in restricted.sort(pl.all()).iter_rows())
     return MARK + hashlib.sha256(listed).hexdigest()[:48]
+
+
+def _find_leaving(house: House, restricted: Iterable[Subject]) -> dict[str, Subject]:
+    """Those of the restricted whose deletion is under way: it knows their devices, whose links may be gone already."""
+    members = {value for subject in restricted for value in subject.users["membership"]}
+    requests = list_requests(house.ledger, LEAVING_STATES)
+    subjects = {request.request_id: unseal_subject(request, house.keyring) for request in requests}
+    return {name: each for name, each in subjects.items() if not members.isdisjoint(each.users["membership"])}
 
 
 def _read_links(house: House) -> Iterator[pl.DataFrame]:

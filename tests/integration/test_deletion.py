@@ -146,6 +146,7 @@ def test_certificate_counts_each_request_for_itself(finished):
         "marts.satisfaction_weekly": ("recomputed", 0),
         "marts.search_daily": ("recomputed", 0),
         "marts.search_terms_daily": ("exempt", 0),
+        "marts.security_daily": ("recomputed", 0),
         "marts.traffic_sources_daily": ("recomputed", 0),
         "marts.usage_by_environment_daily": ("recomputed", 0),
         "marts.usage_by_page_daily": ("recomputed", 0),

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +17,7 @@ from pipelines.journeys.delete import accept_landed
 from pipelines.journeys.house import open_house
 from pipelines.journeys.keys import rotate_key
 from pipelines.journeys.restrict import digest_restricted, list_restricted, restrict_member, unrestrict_member
+from pipelines.journeys.retain import place_hold
 from pipelines.proof.scan import scan
 from pipelines.warehouse.extract import read_mart
 from tests.integration.conftest import BYSTANDERS, DAYS, LEAVER, NEIGHBOUR, PHONES, TABLET, list_accounts, list_visits
@@ -157,6 +158,17 @@ def test_deletion_leaves_nothing_of_a_restriction_and_who_left_cannot_be_restric
     assert list_restrictions(town.house.ledger) == ()
     with pytest.raises(ConfigurationError, match="deleted"):
         restrict(town, LEAVER)
+
+
+def test_rows_that_a_hold_keeps_of_a_restricted_member_stay_out_of_the_marts(town):
+    restrict(town, LEAVER)
+    ends_on = town.house.now().date() + timedelta(days=9)
+    place_hold(town.house, "page_views", legal_basis="case 7", ends_on=ends_on, placed_by="officer")
+    accept_landed(town.house)
+    assert town.finish(town.approve()) == ()
+    rebuild_marts(town.house)
+    assert len(list_restrictions(town.house.ledger)) == 1
+    assert read_usage(town).rows() == count_usage(list_visits(), {LEAVER}, {PHONES[LEAVER]})
 
 
 def test_digest_tells_sets_apart_and_not_their_order(town):
