@@ -47,10 +47,11 @@ format: develop ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure speed and memory beside GoAccess, plain Python, wc -l, Presidio and delta-rs
+bench: setup ## Measure speed and memory beside GoAccess, plain Python, wc -l, Presidio, delta-rs and bare SQL
 	$(BIN)/python -m benchmarks.ingest --lines 1000000 --slope 250000 --check
 	$(BIN)/python -m benchmarks.anonymization
 	$(BIN)/python -m benchmarks.deletion
+	$(BIN)/python -m benchmarks.marts
 
 lock: ## Resolve requirements.lock anew for Python 3.11 to 3.13 (needs uv)
 	uv pip compile pyproject.toml .ci/build-requirements.txt --all-extras --universal --python-version 3.11 \

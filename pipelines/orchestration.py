@@ -43,6 +43,8 @@ LAKE_ASSETS = [
 ]
 MART_ASSETS = [
     Asset("usage_daily"),
+    Asset("active_users_daily"),
+    Asset("retention_weekly"),
     Asset("usage_by_environment_daily"),
     Asset("usage_by_page_daily"),
     Asset("traffic_sources_daily"),

@@ -118,14 +118,24 @@ def build(
 
 @app.command()
 def query(
-    sql: str,
+    sql: Annotated[str | None, typer.Argument(help="One SELECT; with --cookbook the name of a recipe.")] = None,
     *,
     format: Annotated[Literal["table", "csv", "json"], typer.Option()] = "table",  # noqa: A002 - the option's name
+    cookbook: Annotated[bool, typer.Option("--cookbook", help="List the recipes, or run the one named.")] = False,
 ) -> None:
     """Read-only SQL on the published warehouse."""
+    from pipelines.warehouse.cookbook import find_recipe, read_cookbook
     from pipelines.warehouse.query import run_query
 
-    typer.echo(run_query(load_settings().warehouse_file, sql, format=format))
+    settings = load_settings()
+    recipes = read_cookbook(settings.sql) if cookbook else {}
+    if sql is None and not cookbook:
+        raise ConfigurationError("there is nothing to ask", hint="give a SELECT, or --cookbook")
+    if sql is None:
+        typer.echo("\n".join(f"{name}: {recipe.question}" for name, recipe in recipes.items()))
+        return
+    asked = find_recipe(recipes, sql).sql if cookbook else sql
+    typer.echo(run_query(settings.warehouse_file, asked, format=format))
 
 
 @app.command()

@@ -55,7 +55,7 @@ PARAMETERS = Shape(
     records(name=PARAMETER_NAME, pattern=ANCHORED_PATTERN).fits,
 )
 # How many days of events a mart's row needs around its own.
-DAYS_REACHED = whole_number(0, 7)
+DAYS_REACHED = whole_number(0, 366)
 TABLE_PROPERTIES: Mapping[str, Shape] = {
     "policyClause": POLICY_CLAUSES,
     "deletionStrategy": one_of("delete", "empty", "recompute", "expire", "exempt"),

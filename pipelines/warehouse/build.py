@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -23,11 +25,13 @@ from pipelines.warehouse.directory import (
     spill_directory,
 )
 from pipelines.warehouse.engine import engine_errors, open_engine, quote_text
-from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_mart, split_days
+from pipelines.warehouse.marts import Mart, create_mart, fill_mart, inputs_of, plan_marts
 from pipelines.warehouse.meta import define_meta
-from pipelines.warehouse.people import create_people, gather_visits
+from pipelines.warehouse.people import VISITS, create_people, gather_person_days, gather_visits
+from pipelines.warehouse.periods import split_days
 from pipelines.warehouse.rates import mark_bots_by_rate
 from pipelines.warehouse.relations import Inputs, create_relations, note_days
+from pipelines.warehouse.statements import find_reads
 from pipelines.warehouse.views import create_recent
 
 Fill = Callable[[duckdb.DuckDBPyConnection, Mart, Path, frozenset[date]], None]
@@ -75,9 +79,10 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
         create_relations(engine, catalogue, wanted, _list_days_read(marts))
         _create_tables(engine, marts)
         run_queries(engine, catalogue, sql_directory, marts)
-        create_recent(engine, catalogue, inputs)
+        create_recent(engine, catalogue, inputs, built_at.astimezone(ZoneInfo(timezone)).date())
         row_counts = {mart.name: len(engine.table(mart.table)) for mart in marts}
-        days = tuple(sorted(_unite(mart.days for mart in marts if mart.follows_events)))
+        daily = _unite(mart.periods for mart in marts if mart.is_daily)
+        days = tuple(sorted(daily.union(event_dates or ())))
         describe_build(engine, catalogue, inputs, BuildFacts(built_at, timezone, days, row_counts))
     return BuiltWarehouse(building, tuple(row_counts.items()), days, based_on)
 
@@ -127,20 +132,22 @@ def plan_build(
 ) -> list[Mart]:
     """Which rows of each mart are made anew; no file of the lake is opened for that."""
     note_days(engine, inputs)
-    return [plan_mart(engine, contract, event_dates, published_versions) for contract in catalogue.layer("marts")]
+    return plan_marts(engine, catalogue.layer("marts"), event_dates, published_versions)
 
 
 def run_queries(
     engine: duckdb.DuckDBPyConnection,
     catalogue: Catalogue,
     sql_directory: Path,
-    marts: Sequence[Mart],
+    planned: Sequence[Mart],
     fill: Fill = fill_mart,
 ) -> None:
-    """Run the SQL of all marts, some weeks at a time: what they share, then their own, whose rows `fill` stores."""
+    """Run the SQL of all marts, some weeks at a time: what they share, then each one's own, stored by `fill`."""
+    marts = [replace(mart, reads=find_reads(sql_directory, mart.name)) for mart in planned]
     mark_bots_by_rate(engine, catalogue, sql_directory, marts)
     create_people(engine, sql_directory)
-    visited = _unite(mart.made_anew for mart in marts if mart.reads_visits)
+    gather_person_days(engine, sql_directory, marts)
+    visited = _unite(mart.made_anew for mart in marts if VISITS in mart.reads)
     for days in split_days(_unite(mart.made_anew for mart in marts)):
         if starts := days & visited:
             gather_visits(engine, sql_directory, starts)
@@ -158,10 +165,13 @@ def _create_tables(engine: duckdb.DuckDBPyConnection, marts: Sequence[Mart]) -> 
     engine.execute("COMMIT")
 
 
-def _list_days_read(marts: Iterable[Mart]) -> frozenset[date]:
-    """Every day of events that is read: a visit, and with it who is a bot by rate, may need those beside a day."""
-    days = _unite(mart.read_days for mart in marts)
-    return frozenset(day + timedelta(days=shift) for day in days for shift in (-1, 0, 1))
+def _list_days_read(marts: Iterable[Mart]) -> dict[str, frozenset[date]]:
+    """By input every day of events on which some row depends that is made anew."""
+    days: defaultdict[str, frozenset[date]] = defaultdict(frozenset)
+    for mart in marts:
+        for name in inputs_of(mart.contract):
+            days[name] |= mart.read_days
+    return dict(days)
 
 
 def _unite(days: Iterable[frozenset[date]]) -> frozenset[date]:

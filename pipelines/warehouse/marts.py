@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from itertools import groupby
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -14,20 +13,25 @@ from pipelines.contracts.derive import duckdb_schema
 from pipelines.contracts.model import Contract
 from pipelines.warehouse.cells import blur_of, gather_cells, split_periods
 from pipelines.warehouse.engine import quote_name, quote_text
+from pipelines.warehouse.periods import Reach
 from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, find_dates
 from pipelines.warehouse.rounding import round_columns
 from pipelines.warehouse.statements import bind_select, read_query
 
-WEEKS_AT_ONCE = 4
-
 
 @dataclass(frozen=True, slots=True)
 class Mart:
-    """One mart to build: the days whose rows are made anew, and whether the published file has rows to carry over."""
+    """One mart to build.
+
+    periods: the first days of the periods whose published rows go. filled: those of them that get rows anew.
+    has_history: whether the published file has rows to carry over. reads: the relations that its SQL names.
+    """
 
     contract: Contract
-    days: frozenset[date]
+    periods: frozenset[date]
+    filled: frozenset[date]
     has_history: bool
+    reads: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -38,33 +42,23 @@ class Mart:
         return f"warehouse.marts.{self.name}"
 
     @property
-    def is_weekly(self) -> bool:
-        return bool(self.contract.properties["period"] == "week")
-
-    @property
     def made_anew(self) -> frozenset[date]:
-        """The days of whole periods."""
-        return whole_weeks(self.days) if self.is_weekly else self.days
+        """The days of the periods that get rows."""
+        return reach_of(self.contract).list_days(self.filled)
 
     @property
     def read_days(self) -> frozenset[date]:
         """The days on whose events the rows depend that are made anew."""
-        reach = self.contract.properties.get("reach", {"before": 0, "after": 0})
-        offsets = range(-reach["before"], reach["after"] + 1)
-        return frozenset(day + timedelta(days=offset) for day in self.made_anew for offset in offsets)
+        return reach_of(self.contract).find_read(self.filled)
 
     @property
     def period_column(self) -> str:
         return str(self.contract.properties["periodColumn"])
 
     @property
-    def reads_visits(self) -> bool:
-        """Only visits go beyond one day."""
-        return "reach" in self.contract.properties
-
-    @property
-    def follows_events(self) -> bool:
-        return any(name.startswith("lake.") for name in inputs_of(self.contract))
+    def is_daily(self) -> bool:
+        """Whether its rows are days of events."""
+        return bool(_events_of(self.contract)) and not reach_of(self.contract).is_weekly
 
 
 def inputs_of(contract: Contract) -> tuple[str, ...]:
@@ -75,42 +69,79 @@ def inputs_of(contract: Contract) -> tuple[str, ...]:
     return (*declared, RESTRICTIONS)
 
 
-def plan_mart(
+def reach_of(contract: Contract) -> Reach:
+    """The period of a mart's rows, and the days around it that a row depends on."""
+    around = contract.properties.get("reach", {"before": 0, "after": 0})
+    return Reach(contract.properties["period"] == "week", around["before"], around["after"])
+
+
+def plan_marts(
     engine: duckdb.DuckDBPyConnection,
-    contract: Contract,
+    contracts: Iterable[Contract],
     event_dates: Sequence[date] | None,
     published_versions: Mapping[str, str],
-) -> Mart:
-    """Decide which days to make anew: those named and those they reach, or all where naming days is not enough.
+) -> list[Mart]:
+    """Decide which periods to make anew: those of the days named, those that they reach, or all of the inputs.
 
-    Days are reached when the inputs hold events of them: a day that has aged out keeps the row that it had.
+    All where no days are named, in marts that are published under another contract version or not at all, and in marts
+    of the ledger, for a file's day of receipt has nothing to do with the days of its events. A period without events
+    in the inputs gets no row: it keeps the one it has when it was reached only, since its days may have aged out of
+    the lake, and loses it when one of its own days is named.
     """
-    mart = Mart(contract, frozenset(event_dates or ()), contract.name in published_versions)
-    is_current = published_versions.get(mart.name) == contract.version
-    if mart.follows_events and event_dates is not None and is_current:
-        return replace(mart, days=mart.days | _find_days(engine, contract, reach_days(contract, mart.days) - mart.days))
-    found = _find_days(engine, contract)
-    # A file's day of receipt has nothing to do with the days of its events, so the ledger's marts ignore those named.
-    return replace(mart, days=mart.days | found if mart.follows_events else found)
+    scopes = [(contract, _find_scope(contract, event_dates, published_versions)) for contract in contracts]
+    held = _find_held_days(engine, scopes)
+    touched = frozenset(event_dates or ())
+    return [
+        _plan_mart(contract, scope, touched, held, has_history=contract.name in published_versions)
+        for contract, scope in scopes
+    ]
 
 
-def _find_days(
-    engine: duckdb.DuckDBPyConnection, contract: Contract, among: frozenset[date] | None = None
-) -> frozenset[date]:
-    return frozenset[date]().union(*(find_dates(engine, name, among) for name in inputs_of(contract)))
+def _find_scope(
+    contract: Contract, event_dates: Sequence[date] | None, published_versions: Mapping[str, str]
+) -> frozenset[date] | None:
+    """The periods that the days named reach; None for all."""
+    is_current = published_versions.get(contract.name) == contract.version
+    if event_dates is None or not is_current or not _events_of(contract):
+        return None
+    return reach_of(contract).find_reached(event_dates)
 
 
-def reach_days(contract: Contract, days: Iterable[date]) -> frozenset[date]:
-    """Every day whose row depends on events of these days: a row needs the `before` and the `after` days of its own."""
-    reach = contract.properties.get("reach", {"before": 0, "after": 0})
-    offsets = range(-reach["after"], reach["before"] + 1)
-    return frozenset(day + timedelta(days=offset) for day in days for offset in offsets)
+def _find_held_days(
+    engine: duckdb.DuckDBPyConnection, scopes: Iterable[tuple[Contract, frozenset[date] | None]]
+) -> dict[str, frozenset[date]]:
+    """The days of which each input holds rows, each input asked once, for the days that marts need alone."""
+    wanted: dict[str, frozenset[date] | None] = {}
+    for contract, scope in scopes:
+        days = None if scope is None else reach_of(contract).list_days(scope)
+        for name in _dated_inputs(contract):
+            known = wanted.get(name, frozenset())
+            wanted[name] = None if days is None or known is None else known | days
+    return {name: frozenset(find_dates(engine, name, days)) for name, days in wanted.items()}
 
 
-def split_days(days: Iterable[date]) -> Iterator[frozenset[date]]:
-    """The days in turn, some whole ISO weeks at a time, so that memory holds those and not all that the lake keeps."""
-    for _, span in groupby(sorted(days), lambda day: week_start(day).toordinal() // (7 * WEEKS_AT_ONCE)):
-        yield frozenset(span)
+def _plan_mart(
+    contract: Contract,
+    scope: frozenset[date] | None,
+    touched: frozenset[date],
+    held: Mapping[str, frozenset[date]],
+    *,
+    has_history: bool,
+) -> Mart:
+    reach = reach_of(contract)
+    found = reach.find_periods(frozenset[date]().union(*(held[name] for name in _dated_inputs(contract))))
+    filled = found if scope is None else found & scope
+    named = reach.find_periods(touched) if _events_of(contract) else frozenset[date]()
+    return Mart(contract, filled | named, filled, has_history)
+
+
+def _events_of(contract: Contract) -> tuple[str, ...]:
+    return tuple(name for name in inputs_of(contract) if name.startswith("lake."))
+
+
+def _dated_inputs(contract: Contract) -> tuple[str, ...]:
+    """The inputs whose days are those of the mart's rows: the lake's tables, or else those of the ledger."""
+    return _events_of(contract) or inputs_of(contract)
 
 
 def create_mart(engine: duckdb.DuckDBPyConnection, mart: Mart) -> None:
@@ -134,20 +165,18 @@ def fill_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, sql_directory: Path
 def select_mart(
     engine: duckdb.DuckDBPyConnection, contract: Contract, query: str, days: Iterable[date], minimum_people: int
 ) -> duckdb.DuckDBPyRelation:
-    """The rows that the query makes for these days, in the contract's columns, ordered by the primary key."""
-    parameters = {"event_dates": sorted(days), "minimum_people": minimum_people}
+    """The rows that the query makes for these days, in the contract's columns, ordered by the primary key.
+
+    The query may ask for $event_dates, the days of its rows, and for $read_dates, all days that they depend on.
+    """
+    reach, wanted = reach_of(contract), frozenset(days)
+    parameters = {
+        "event_dates": sorted(wanted),
+        "read_dates": sorted(reach.find_read(reach.find_periods(wanted))),
+        "minimum_people": minimum_people,
+    }
     rows = bind_select(engine, query, parameters).select(*duckdb_schema(contract))
     return rows.order(", ".join(quote_name(name) for name in contract.properties["primaryKey"]))
-
-
-def whole_weeks(days: Iterable[date]) -> frozenset[date]:
-    """Every day, Monday to Sunday, of the ISO weeks that the days lie in."""
-    return frozenset(week_start(day) + timedelta(days=weekday) for day in days for weekday in range(7))
-
-
-def week_start(day: date) -> date:
-    """The Monday of a day's ISO week."""
-    return day - timedelta(days=day.weekday())
 
 
 def define_table(contract: Contract, table: str) -> Iterator[str]:
@@ -172,7 +201,6 @@ def _carried_rows(engine: duckdb.DuckDBPyConnection, mart: Mart) -> duckdb.DuckD
         duckdb.ColumnExpression(name) if name in published.columns else duckdb.ConstantExpression(None).alias(name)
         for name in duckdb_schema(mart.contract)
     ]
-    periods = {week_start(day) for day in mart.days} if mart.is_weekly else mart.days
-    if periods:
-        published = published.filter(duckdb.ColumnExpression(mart.period_column).isnotin(*sorted(periods)))
+    if mart.periods:
+        published = published.filter(duckdb.ColumnExpression(mart.period_column).isnotin(*sorted(mart.periods)))
     return published.select(*columns)

@@ -1,6 +1,7 @@
 """Between lake and marts: what people did who may be counted, which every mart reads in the place of the lake.
 
-They name visitors, so they are views, and a table in memory, that live as long as a build and are never in its file.
+They name people, so they are views, and tables in memory, that live as long as a build and are never in
+its file.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.warehouse.marts import Mart
+from pipelines.warehouse.periods import split_days
 from pipelines.warehouse.statements import bind_select, read_people
 
 PEOPLE_SOURCE = "lake.page_views"
@@ -18,12 +21,16 @@ PEOPLE_SOURCE = "lake.page_views"
 VIEWS = {
     "traffic": PEOPLE_SOURCE,
     "requests": PEOPLE_SOURCE,
-    "page_views": PEOPLE_SOURCE,
     "bot_requests": PEOPLE_SOURCE,
+    "page_views": PEOPLE_SOURCE,
     "device_events": "lake.device_events",
+    "app_opens": "lake.device_events",
     "answers": "lake.survey_responses",
     "security_events": "lake.security_events",
 }
+VISITS = "people.visits"
+# Who was there on which day: distinct days of each person, for figures over many days.
+PERSON_DAYS = ("people.member_days", "people.visitor_days")
 DAY = timedelta(days=1)
 
 
@@ -43,3 +50,20 @@ def gather_visits(engine: duckdb.DuckDBPyConnection, sql_directory: Path, days: 
     parameters = {"event_dates": sorted(wanted), "read_dates": sorted(read)}
     engine.execute("DROP TABLE IF EXISTS people.visits")
     bind_select(engine, read_people(sql_directory, "visits"), parameters).to_table("people.visits")
+
+
+def gather_person_days(engine: duckdb.DuckDBPyConnection, sql_directory: Path, marts: Iterable[Mart]) -> None:
+    """Make people.member_days and people.visitor_days of all days that some mart reads them for, once for the build."""
+    readers = tuple(marts)
+    for relation in PERSON_DAYS:
+        read = frozenset[date]().union(*(mart.read_days for mart in readers if relation in mart.reads))
+        if any(relation in mart.reads for mart in readers):
+            _gather_days(engine, sql_directory, relation, read)
+
+
+def _gather_days(engine: duckdb.DuckDBPyConnection, sql_directory: Path, relation: str, days: Iterable[date]) -> None:
+    """Some weeks at a time: what tells days apart is held for these alone."""
+    sql = read_people(sql_directory, relation.removeprefix("people."))
+    bind_select(engine, sql, {"event_dates": []}).to_table(relation)
+    for span in split_days(days):
+        bind_select(engine, sql, {"event_dates": sorted(span)}).insert_into(relation)

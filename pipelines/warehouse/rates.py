@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -13,6 +13,7 @@ from pipelines.warehouse.marts import Mart, inputs_of
 from pipelines.warehouse.statements import bind_select, read_rule
 
 RELATION = "lake.page_views"
+MEMBERS_ALONE = {"people.member_days"}
 # What the marts read under the table's own name from then on.
 MARKED = """
 CREATE VIEW lake.page_views AS
@@ -31,7 +32,7 @@ def mark_bots_by_rate(
 ) -> None:
     """Make lake.page_views show bot_family `rate` where a visitor exceeds the rates that its contract declares.
 
-    Such a visitor's rows are no page views for their whole day. Days of which no mart is made anew are not judged.
+    Such a visitor's rows are no page views for their whole day. Days of which no mart tells visitors are not judged.
     """
     readers = [mart for mart in marts if RELATION in inputs_of(mart.contract)]
     if not readers or "botRates" not in (rates := catalogue.get("lake", "page_views").properties):
@@ -48,10 +49,12 @@ def mark_bots_by_rate(
     engine.execute(MARKED)
 
 
-def _days_read(marts: Iterable[Mart]) -> set[date]:
-    """The days that the marts are made of, and those beside them, since a visit may pass midnight."""
-    days = frozenset[date]().union(*(mart.made_anew for mart in marts))
-    return {day + timedelta(days=shift) for day in days for shift in (-1, 0, 1)}
+def _days_read(marts: Iterable[Mart]) -> frozenset[date]:
+    """All days that the marts read, whichever rows they make anew, so that these are the same whatever else is.
+
+    A mart that reads members alone, and half a year of them, needs no judgement: they are people whatever they do.
+    """
+    return frozenset[date]().union(*(mart.read_days for mart in marts if mart.reads != MEMBERS_ALONE))
 
 
 def _kind_of_relation(engine: duckdb.DuckDBPyConnection) -> str:

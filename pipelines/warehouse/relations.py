@@ -48,20 +48,24 @@ LEDGER_SCHEMAS = {
 
 
 def create_relations(
-    engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs, days: Collection[date] | None = None
+    engine: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    inputs: Inputs,
+    days: Mapping[str, Collection[date]] | None = None,
 ) -> None:
     """Make every input readable under its own name, with the column names and types of its contract.
 
     Parquet files stay where they are and are read as needed; the values of the columns that name their hive-style
     partition directories come from the path, and a column that a file lacks is null. A frame becomes a table in memory.
-    days: all days of events that will be read, where these are known; then the files of others are left out, for DuckDB
-    looks into each file whenever a query names the relation. Without restrictions among them nobody is restricted.
+    days: by input all days of events that will be read of it, where these are known; then the files of others are left
+    out, for DuckDB looks into each whenever a query names the input. Without restrictions nobody is restricted.
     """
     engine.execute("CREATE SCHEMA lake; CREATE SCHEMA control")
     nobody: Inputs = {RESTRICTIONS: []}
     for name, source in {**nobody, **inputs}.items():
         schema = _schema_of(catalogue, name)
-        chosen = source if isinstance(source, pl.DataFrame) else _choose_files(name, source, days)
+        wanted = None if days is None else days.get(name)
+        chosen = source if isinstance(source, pl.DataFrame) else _choose_files(name, source, wanted)
         if not len(chosen):
             _create_nothing(engine, name, schema)
         elif isinstance(chosen, pl.DataFrame):

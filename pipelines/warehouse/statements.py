@@ -9,8 +9,10 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import ConfigurationError
+from pipelines.warehouse.engine import open_engine
 
 CHECK_HEADER = re.compile(r"^-- check: (\w+)\n", re.MULTILINE)
+PARAMETER = re.compile(r"\$\w+")
 
 
 def read_query(sql_directory: Path, table: str) -> str:
@@ -37,6 +39,17 @@ def read_checks(sql_directory: Path, table: str) -> dict[str, str]:
 def read_rule(sql_directory: Path, name: str) -> str:
     """The one SELECT that tells something of a lake table's rows which holds for every mart."""
     return _read_sql(sql_directory / "lake" / f"{name}.sql")
+
+
+def find_reads(sql_directory: Path, table: str) -> frozenset[str]:
+    """The relations that the SELECTs of a mart name: its query, and its cells where it has such."""
+    queries = [read_query(sql_directory, table)]
+    if (cells := sql_directory / "marts" / table / "cells.sql").exists():
+        queries.append(_read_sql(cells))
+    # An engine of its own, which knows no relation, reads the names alone and binds none.
+    with open_engine(options={}) as parser:
+        names = [parser.get_table_names(PARAMETER.sub("NULL", query), qualified=True) for query in queries]
+    return frozenset[str]().union(*names)
 
 
 def bind_select(

@@ -15,27 +15,28 @@ from pipelines.warehouse.relations import Inputs, list_days
 RECENT_DAYS = 28
 
 
-def create_recent(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs) -> None:
+def create_recent(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inputs: Inputs, today: date) -> None:
     """Create recent.<mart> for each daily mart of the warehouse that is being built.
 
     A day is complete when it ended before the newest day of events known; of what the ledger tells, before the newest
-    day of receipt. Without any such day a view is empty.
+    day of receipt. Without any such day a view is empty. today: the service's, when the build began; events of later
+    days come of clocks that are wrong, and make no day complete.
     """
     events = [f"lake.{table.name}" for table in catalogue.layer("lake") if is_event_table(table)]
-    newest_event = _find_newest(events, inputs)
+    newest_event = _find_newest(events, inputs, today)
     engine.execute("USE warehouse; CREATE SCHEMA recent")
     for mart in catalogue.layer("marts"):
         if mart.properties["period"] == "day":
             follows_events = any(name in events for name in mart.properties["inputs"])
-            newest = newest_event if follows_events else _find_newest(mart.properties["inputs"], inputs)
+            newest = newest_event if follows_events else _find_newest(mart.properties["inputs"], inputs, today)
             for statement in define_view(mart, newest):
                 engine.execute(statement)
     engine.execute("USE memory")
 
 
-def _find_newest(names: Iterable[str], inputs: Inputs) -> date | None:
-    days = (max(list_days(name, inputs[name]), default=None) for name in names if name in inputs)
-    return max((day for day in days if day), default=None)
+def _find_newest(names: Iterable[str], inputs: Inputs, today: date) -> date | None:
+    known = (day for name in names if name in inputs for day in list_days(name, inputs[name]))
+    return max((day for day in known if day <= today), default=None)
 
 
 def define_view(mart: Contract, newest: date | None) -> Iterator[str]:

@@ -4,7 +4,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -26,6 +26,9 @@ from tests.integration.warehouses import (
     rows_of,
 )
 
+REACH_OF_VISITS = (
+    3  # a day reaches those beside it, which need those beside them, where bots are told by the day beside
+)
 UNCASTABLE = """
 SELECT event_date, term, CAST(term AS BIGINT) AS search_count, 0 AS zero_result_count, 0 AS click_count,
     10 AS people_at_least
@@ -62,6 +65,25 @@ def test_parquet_partitions_give_the_same_marts_as_frames(tmp_path: Path):
     from_files = build(tmp_path / "files", frames | files)
     assert all(count > 0 for _, count in from_files.tables)
     assert all_marts(from_files.path) == all_marts(build(tmp_path / "frames", frames).path)
+
+
+def test_late_day_opens_no_file_but_those_of_the_days_that_it_needs(tmp_path: Path):
+    """The rows of the days around come from their files, all others from what is published, and all are the same."""
+    frames, late = busy_inputs(days=9), MONDAY + timedelta(days=4)
+    files = write_partitions(frames["lake.page_views"], tmp_path / "page_views", ["event_date", "subject_bucket"])
+    published = publish(build(tmp_path / "warehouse", frames | {"lake.page_views": files}))
+    expected = all_marts(published)
+    for path in files:
+        if abs(days_between(path, late)) > REACH_OF_VISITS:
+            Path(path).write_bytes(b"no Parquet")
+    built = build(tmp_path / "warehouse", frames | {"lake.page_views": files}, [late])
+    assert all_marts(built.path) == expected
+    with pytest.raises(TokumeiError):
+        build(tmp_path / "warehouse", frames | {"lake.page_views": files}, [MONDAY])
+
+
+def days_between(path: str, day: date) -> int:
+    return (date.fromisoformat(path.partition("event_date=")[2][:10]) - day).days
 
 
 def test_tables_have_the_types_keys_and_comments_of_their_contracts(tmp_path: Path):

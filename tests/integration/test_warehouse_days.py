@@ -29,7 +29,10 @@ from tests.integration.warehouses import (
 
 
 def test_only_the_named_days_and_those_that_they_reach_are_made_anew(tmp_path: Path):
-    """Visits run on over midnight, so a day of usage needs its neighbours; a day of environments stands by itself."""
+    """Visits run on over midnight, so a day of usage needs its neighbours; a day of environments stands by itself.
+
+    Windows of active members end on the 28 days from the named one on, of which the lake holds three.
+    """
     publish(build(tmp_path, busy_inputs(days=5)))
     fewer = [view(MONDAY + timedelta(days=offset), person) for offset in range(5) for person in range(20)]
     built = build(tmp_path, inputs_from(page_views=fewer), [MONDAY + timedelta(days=2)])
@@ -37,7 +40,19 @@ def test_only_the_named_days_and_those_that_they_reach_are_made_anew(tmp_path: P
     assert [row["visitors"] for row in usage] == [40, 20, 20, 20, 40]
     environments = "(SELECT event_date, sum(page_views) < 30 AS fewer FROM marts.usage_by_environment_daily GROUP BY 1)"
     assert [row["fewer"] for row in rows_of(built.path, environments)] == [False, False, True, False, False]
-    assert built.event_dates == tuple(MONDAY + timedelta(days=offset) for offset in (1, 2, 3))
+    assert built.event_dates == tuple(MONDAY + timedelta(days=offset) for offset in (1, 2, 3, 4))
+    active = rows_of(built.path, "marts.active_users_daily")
+    assert [(row["dau"], row["mau"]) for row in active] == [(20, 20), (20, 20), (10, 10), (10, 10), (10, 10)]
+
+
+def test_named_day_that_the_lake_holds_nothing_of_has_no_row_as_in_a_full_build(tmp_path: Path):
+    views = [view(MONDAY + timedelta(days=offset), 1) for offset in range(3)]
+    publish(build(tmp_path, inputs_from(page_views=views)))
+    emptied = inputs_from(page_views=[views[0], views[2]])
+    built = build(tmp_path, emptied, [MONDAY + timedelta(days=1)])
+    assert all_marts(built.path) == all_marts(build(tmp_path / "full", emptied).path)
+    active = rows_of(built.path, "marts.active_users_daily")
+    assert [(row["event_date"], row["mau_days"]) for row in active] == [("2026-11-02", 1), ("2026-11-04", 2)]
 
 
 @pytest.mark.parametrize("late", [0, 1])
@@ -84,6 +99,21 @@ def test_days_that_have_aged_out_of_the_lake_keep_their_rows(tmp_path: Path):
     later = inputs_from(page_views=[view(MONDAY + timedelta(days=400), 1)])
     usage = rows_of(build(tmp_path, later).path, "marts.usage_daily")
     assert [(row["event_date"], row["visitors"]) for row in usage] == [("2026-11-02", 40), ("2027-12-07", 1)]
+
+
+def test_days_that_had_aged_out_before_a_mart_was_added_break_none_of_its_checks(tmp_path: Path):
+    added = {"usage_by_page_daily", "traffic_sources_daily", "bots_daily"}
+    usage = CATALOGUE.get("marts", "usage_daily")
+    new = {"median_visit_seconds", "p95_visit_seconds", "declared_bot_request_count", "rate_bot_request_count"}
+    fewer = replace(usage, version="2.0.0", columns=tuple(each for each in usage.columns if each.name not in new))
+    before = Catalogue(
+        tuple(fewer if each == usage else each for each in CATALOGUE.contracts if each.name not in added)
+    )
+    publish(build(tmp_path, busy_inputs(days=1), catalogue=before))
+    later = inputs_from(page_views=[view(MONDAY + timedelta(days=400), person) for person in range(10)])
+    built = build(tmp_path, later)
+    assert [row["rate_bot_request_count"] for row in rows_of(built.path, "marts.usage_daily")] == [None, 0]
+    assert not any(result.violation_count for result in run_checks(built.path, CATALOGUE, SETTINGS.sql))
 
 
 def test_mart_of_another_contract_version_is_made_anew_from_all_days(tmp_path: Path):

@@ -18,6 +18,7 @@ from pipelines.warehouse.describe import QualityRow, record_quality
 from pipelines.warehouse.directory import sweep_dead_builds
 from pipelines.warehouse.export import is_exported
 from tests.integration.warehouses import (
+    BUILT_AT,
     CATALOGUE,
     MARTS,
     MONDAY,
@@ -90,7 +91,7 @@ def test_columns_are_described_in_meta_as_in_their_comments(tmp_path: Path):
 
 
 def test_recent_views_hold_the_28_complete_days_before_the_newest_day_of_events(tmp_path: Path):
-    days = [MONDAY + timedelta(days=offset) for offset in range(31)]
+    days = [BUILT_AT.date() - timedelta(days=offset) for offset in reversed(range(31))]
     built = build(tmp_path, inputs_from(page_views=[view(day, person) for day in days for person in range(12)]))
     recent = rows_of(built.path, "recent.usage_daily")
     assert [row["event_date"] for row in recent] == [str(day) for day in days[2:30]]
@@ -109,6 +110,13 @@ def test_newest_day_is_that_of_all_tables_and_of_receipt_for_the_ledger_s_marts(
     assert [row["event_date"] for row in rows_of(built.path, "recent.usage_daily")] == [str(MONDAY)]
     received = [row["received_date"] for row in rows_of(built.path, "recent.data_quality_daily")]
     assert received == [str(MONDAY + timedelta(days=offset)) for offset in (5, 6)]
+
+
+def test_event_of_a_day_that_has_not_begun_makes_no_day_complete(tmp_path: Path):
+    """It is still the 22nd in Tokyo when the build begins: an event of the 23rd comes of a clock that is wrong."""
+    days = [BUILT_AT.date() + timedelta(days=offset) for offset in (-1, 0, 1, 400)]
+    built = build(tmp_path, inputs_from(page_views=[view(day, person) for day in days for person in range(12)]))
+    assert [row["event_date"] for row in rows_of(built.path, "recent.usage_daily")] == [str(days[0])]
 
 
 def test_recent_views_are_empty_while_no_day_is_known_and_hold_no_clock(tmp_path: Path):

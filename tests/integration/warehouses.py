@@ -32,7 +32,9 @@ def view(day: date, person: int, minute: int = 0) -> Row:
         "event_date": day,
         "subject_bucket": person % 4,
         "visitor_pseudonym": pseudonym(person),
+        "device_pseudonym": pseudonym(person),
         "user_pseudonym": pseudonym(person + 500) if person % 2 else None,
+        "key_id": "usage-1",
         "is_page_view": True,
         "status_code": 200,
         "response_bytes": 100,
@@ -48,6 +50,16 @@ def view(day: date, person: int, minute: int = 0) -> Row:
 
 def bot_view(day: date, person: int) -> Row:
     return view(day, person) | {"user_pseudonym": None, "is_page_view": False, "bot_family": "search_engine"}
+
+
+def app_open(day: date, person: int) -> Row:
+    return {
+        "event_date": day,
+        "subject_bucket": person % 4,
+        "user_pseudonym": pseudonym(person + 500),
+        "key_id": "usage-1",
+        "event_name": "app_open",
+    }
 
 
 def search(day: date, person: int, term: str = "camera") -> Row:
@@ -94,8 +106,8 @@ def pseudonym(number: int) -> bytes:
 def inputs_from(**rows: list[Row]) -> dict[str, pl.DataFrame]:
     """Every input as a frame: those of the lake and of the ledger, empty when left out."""
     lake = {
-        f"lake.{table}": pl.DataFrame(rows.get(table, []), schema=polars_schema(CATALOGUE.get("lake", table)))
-        for table in ("page_views", "device_events", "searches", "survey_responses", "security_events")
+        f"lake.{table.name}": pl.DataFrame(rows.get(table.name, []), schema=polars_schema(table))
+        for table in CATALOGUE.layer("lake")
     }
     files = rows.get("source_files", [])
     ledger = {

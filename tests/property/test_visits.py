@@ -162,7 +162,7 @@ def usage_step_by_step(views: Sequence[View], zone: str) -> list[dict[str, objec
 
 
 def build(directory: Path, page_views: pl.DataFrame | Sequence[str], days: Sequence[date] | None, zone: str):
-    empty = {f"lake.{table}": [] for table in ("searches", "survey_responses", "security_events")}
+    empty = {f"lake.{table}": [] for table in ("searches", "survey_responses", "security_events", "device_events")}
     ledger = {"control.source_files": NO_FILES, "control.deletion_facts": [], "control.restrictions": []}
     inputs: Inputs = {**empty, **ledger, "lake.page_views": page_views}
     built: BuiltWarehouse = build_warehouse(

@@ -41,7 +41,7 @@ def burst(count: int, seconds: float = 0, at: datetime = NOON, **changes: object
 
 def mark(rows: Sequence[Row] | Sequence[str], days: Sequence[date] = (DAY,)) -> pl.DataFrame:
     frame = rows if rows and isinstance(rows[0], str) else pl.DataFrame(rows, schema=polars_schema(PAGE_VIEWS))
-    marts = [Mart(CATALOGUE.get("marts", "usage_daily"), frozenset(days), has_history=False)]
+    marts = [Mart(CATALOGUE.get("marts", "usage_daily"), frozenset(days), frozenset(days), has_history=False)]
     with open_engine(options={}) as engine:
         create_relations(engine, CATALOGUE, {"lake.page_views": frame})
         mark_bots_by_rate(engine, CATALOGUE, SETTINGS.sql, marts)
@@ -111,7 +111,7 @@ def test_lake_files_are_marked_as_frames_are_with_their_partitions(tmp_path: Pat
 def test_bot_by_rate_counts_among_bots_in_the_marts(tmp_path: Path):
     empty = {
         f"lake.{name}": pl.DataFrame(schema=polars_schema(CATALOGUE.get("lake", name)))
-        for name in ("searches", "survey_responses", "security_events")
+        for name in ("searches", "survey_responses", "security_events", "device_events")
     }
     rows = pl.DataFrame([*burst(RATES["perMinute"] + 1), ask(visitor=b"w")], schema=polars_schema(PAGE_VIEWS))
     ledger = {f"control.{name}": [] for name in ("source_files", "deletion_facts", "restrictions")}

@@ -1,6 +1,6 @@
 -- Assertions on marts.usage_by_page_daily that one column's rules cannot express; each must find no row.
--- Counts are rounded up or down to 5, so a sum over cells may be off by less than 5 for each. Days that had left the lake when this mart was
--- first built are in usage_daily alone: its counts of bots came with this mart.
+-- Counts are rounded up or down to 5, so a sum over cells may be off by less than 5 for each. Days that had left the
+-- lake when this mart was first built are in usage_daily alone: its counts of bots came with this mart.
 
 -- check: no_page_is_about_few_people
 SELECT event_date FROM marts.usage_by_page_daily WHERE visitors < $minimum_people;
