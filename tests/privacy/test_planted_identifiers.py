@@ -21,10 +21,8 @@ from pipelines.embedded.airflow import EmbeddedAirflow
 from pipelines.embedded.credentials import COMPLIANCE_OFFICER
 from pipelines.embedded.environment import configure
 from pipelines.embedded.progress import AWAITING_INPUT, RunOutcome, TaskReport
-from pipelines.journeys.house import open_house
 from pipelines.journeys.keys import make_keys
 from pipelines.journeys.report import report
-from pipelines.journeys.restrict import restrict_member
 from pipelines.proof.certificate import verify_all
 from pipelines.proof.scan import read_identifiers, scan
 from pipelines.report.wording import LANGUAGES
@@ -61,9 +59,8 @@ def lived(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[
     held = settings.landing / "access" / f"edge-unusable-{member}.log"
     held.write_text("\n".join(f"bad {' '.join(planted[n::UNUSABLE_LINES])}" for n in range(UNUSABLE_LINES)) + "\n")
     held.chmod(0o600)
-    house = open_house(settings)
-    restrict_member(house, member, restricted_by="officer")  # the ledger keeps them from now on, sealed
-    house.ledger.dispose()
+    command = [Path(sys.executable).with_name("tokumei"), "restrict", "--user-id", member]  # kept sealed in the ledger
+    subprocess.run(command, env={"TOKUMEI_HOME": str(settings.home), "PATH": ""}, check=True, capture_output=True)
     config = configure(replace(settings, canaries=str(plant)))
     since = datetime.now(UTC)
     with EmbeddedAirflow(config) as airflow:
