@@ -12,11 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.contracts.model import Catalogue, Contract
-from pipelines.warehouse.checks import run_checks
 from tests.integration.warehouses import (
     CATALOGUE,
     MONDAY,
-    SETTINGS,
     Row,
     all_marts,
     answer,
@@ -103,7 +101,7 @@ def lay_inputs(held: Iterable[Event]) -> dict[str, pl.DataFrame]:
 
 
 @given(histories())
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_chain_of_builds_equals_one_build_of_what_the_lake_holds_at_last(
     tmp_path_factory: pytest.TempPathFactory, history: list[Step]
 ):
@@ -115,7 +113,6 @@ def test_a_chain_of_builds_equals_one_build_of_what_the_lake_holds_at_last(
         published = publish(build(directory, lay_inputs(held), sorted(touched), catalogue=LOW))
     full = build(tmp_path_factory.mktemp("full"), lay_inputs(held), catalogue=LOW)
     assert all_marts(published) == all_marts(full.path)
-    assert not any(result.violation_count for result in run_checks(published, LOW, SETTINGS.sql))
 
 
 @pytest.mark.parametrize("late", [1, 27])
