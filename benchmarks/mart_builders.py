@@ -26,12 +26,12 @@ from pipelines.journeys.house import House, open_house
 from pipelines.journeys.restrict import list_restricted
 from pipelines.settings import load_settings
 from pipelines.warehouse.build import plan_build, run_queries
-from pipelines.warehouse.cells import gather_cells
+from pipelines.warehouse.cells import blur_of, gather_cells
 from pipelines.warehouse.engine import quote_text
 from pipelines.warehouse.extract import read_content
-from pipelines.warehouse.marts import Mart
+from pipelines.warehouse.marts import Mart, select_mart
 from pipelines.warehouse.relations import create_relations
-from pipelines.warehouse.statements import bind_select, read_query
+from pipelines.warehouse.statements import read_query
 
 LATE_DAY = date.fromordinal(FIRST_DAY.toordinal() + DAYS // 2)
 
@@ -71,11 +71,11 @@ def build_by_hand(house: House) -> None:
 
 
 def _store(engine: duckdb.DuckDBPyConnection, mart: Mart, sql_directory: Path, days: frozenset[date]) -> None:
-    """The rows of a mart as its query gives them, without keys, order, rounding or comments."""
+    """The rows of a mart as its query gives them, without keys, rounding or comments."""
     if wanted := mart.made_anew & days:
-        parameters = {"event_dates": sorted(wanted), "minimum_people": mart.contract.minimum_people}
-        gather_cells(engine, mart.contract, sql_directory, wanted, mart.contract.minimum_people)
-        rows = bind_select(engine, read_query(sql_directory, mart.name), parameters)
+        query, minimum_people = read_query(sql_directory, mart.name), mart.contract.minimum_people
+        gather_cells(engine, mart.contract, sql_directory, wanted, minimum_people, blur=blur_of(mart.contract))
+        rows = select_mart(engine, mart.contract, query, wanted, minimum_people)
         exists = engine.execute(
             "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'marts' AND table_name = ?", [mart.name]
         )

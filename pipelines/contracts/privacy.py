@@ -30,6 +30,7 @@ TREATMENTS = (  # from what keeps most of a value to what keeps least
         "reduce_language",
         "reduce_referrer",
         "reduce_user_agent",
+        "tell_datacentre",
         "template_url",
     ),
     ("aggregate", "sketch_people"),

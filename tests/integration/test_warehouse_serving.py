@@ -258,4 +258,4 @@ def test_file_of_an_older_layout_is_carried_over_whole(tmp_path: Path):
     with duckdb.connect(str(published)) as engine:
         engine.execute("DROP SCHEMA recent CASCADE; DROP TABLE meta.columns; DROP TABLE meta.freshness")
     built = build(tmp_path, inputs_from(), [date(2026, 11, 20)])
-    assert len(rows_of(built.path, "marts.usage_daily")) == 4
+    assert len(rows_of(built.path, "marts.usage_daily")) == 3

@@ -25,7 +25,7 @@ def select(mart: str, days: Iterable[date], zone: str = "Asia/Tokyo", **rows: Se
     """The rows of one mart for these days; tables of the lake that are left out are empty."""
     contract, days = CATALOGUE.get("marts", mart), sorted(days)
     with open_engine(timezone=zone, options={}) as engine:
-        tables = [name.removeprefix("lake.") for name in inputs_of(contract)]
+        tables = [name.removeprefix("lake.") for name in inputs_of(contract) if name.startswith("lake.")]
         schemas = {table: polars_schema(CATALOGUE.get("lake", table)) for table in tables}
         frames = {f"lake.{table}": pl.DataFrame(rows.get(table, ()), schema=schemas[table]) for table in tables}
         create_relations(engine, CATALOGUE, frames)

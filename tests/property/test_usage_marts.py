@@ -120,7 +120,7 @@ def towns(draw: st.DrawFn) -> tuple[str, list[Request]]:
 def make_marts(requests: Sequence[Request], zone: str, minimum: int) -> Rows:
     """The rows of each mart, unrounded."""
     frame = pl.DataFrame([write_row(request) for request in requests], schema=polars_schema(PAGE_VIEWS))
-    marts = [Mart(CATALOGUE.get("marts", name), frozenset(DAYS), has_history=False) for name in MARTS]
+    marts = [Mart(CATALOGUE.get("marts", name), frozenset(DAYS), frozenset(DAYS), has_history=False) for name in MARTS]
     found = {}
     with open_engine(timezone=zone, options={}) as engine:
         create_relations(engine, CATALOGUE, {"lake.page_views": frame})

@@ -12,7 +12,6 @@ from pipelines.control.batches import BATCH
 from pipelines.control.extensions import store_extensions
 from pipelines.control.ledger import open_ledger
 from pipelines.control.requests import (
-    CLOSED_STATES,
     FOLLOWING,
     REFUSABLE_STATES,
     DeletionRequest,
@@ -31,6 +30,7 @@ from pipelines.control.requests import (
     store_plan,
 )
 from pipelines.control.subjects import Heir, Tombstone, raise_tombstones, read_suppression, suppression_version
+from pipelines.control.tombstone_rows import CLOSED_STATES
 from pipelines.errors import ConfigurationError, DeletionError, StorageBusyError
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
