@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from anonymization.country import FindCountry, locate_addresses
-from anonymization.datacentre import IsDatacentre, tell_datacentres
+from anonymization.country import locate_addresses
+from anonymization.datacentre import tell_datacentres
 from anonymization.distinct import Rows, map_combinations, spread
 from anonymization.encryption import encrypt_addresses
 from anonymization.errors import UnknownTreatmentError
-from anonymization.keyring import Key
 from anonymization.language import reduce_languages
 from anonymization.operators import pseudonymise, sketch
 from anonymization.spelling import ADDRESS, DEVICE, NETWORK, USER, VISITOR, canonicalise
+from anonymization.treatment import Context, Treatment, Vocabulary
 from anonymization.url import (
-    Parameter,
-    Referrer,
-    Route,
     extract_parameter,
     reduce_referrers,
     template_referrers,
@@ -37,42 +33,6 @@ PERSON_COLUMNS: Mapping[str, str] = {"device_id": DEVICE, "user_id": USER, "clie
 NAME_ENTITIES = frozenset({"PERSON", "LOCATION"})  # for which a language model must be installed
 BETWEEN = "\x1f"
 HOUSEHOLD_DIGITS = 12  # of a canonical address: the /48 of IPv6, from which one home draws many; all of IPv4
-
-
-@dataclass(frozen=True, slots=True)
-class Treatment:
-    """How one output column is made of input columns. Kinds are the keys of TREATMENTS; options belong to the kind."""
-
-    output: str
-    kind: str
-    inputs: tuple[str, ...]
-    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """What a service declares may survive of its URLs, referrers and agents, and what its own identifiers look like."""
-
-    routes: tuple[Route, ...] = ()
-    bots: tuple[tuple[str, str], ...] = ()
-    referrers: tuple[Referrer, ...] = ()
-    internal_hosts: tuple[str, ...] = ()
-    identifier_patterns: tuple[tuple[str, str], ...] = ()
-    parameters: tuple[Parameter, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """The key of the purpose, the vocabulary of the service, and the keys of days whose visitors may be told apart.
-
-    find_country, is_datacentre: the look-ups of countries and of datacentres, where there are any.
-    """
-
-    key: Key
-    vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    visitor_keys: Mapping[date, Key] = field(default_factory=dict, hash=False)
-    find_country: FindCountry | None = None
-    is_datacentre: IsDatacentre | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,12 @@ from typing import TypeVar
 import polars as pl
 from presidio_analyzer import BatchAnalyzerEngine, RecognizerResult
 
-from anonymization.columns import Context, Treatment, treat_columns
+from anonymization.columns import treat_columns
 from anonymization.distinct import map_distinct
 from anonymization.free_text import TextScrubber, build_scrubber
 from anonymization.keyring import Key
 from anonymization.recognizers import LANGUAGE
+from anonymization.treatment import Context, Treatment
 
 SIZE, SAMPLE = 1_000_000, 20_000
 SHARES = (0.03, 0.003)

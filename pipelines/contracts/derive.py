@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from anonymization.columns import Treatment
+from anonymization.treatment import Treatment
 from pipelines.contracts.model import Catalogue, Column, Contract, QualityRule
 
 POLARS_TYPES: Mapping[str, pl.DataType] = {

@@ -8,12 +8,13 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
-from anonymization.columns import Context, Vocabulary, find_routes, treat_columns
+from anonymization.columns import find_routes, treat_columns
 from anonymization.country import FindCountry
 from anonymization.datacentre import IsDatacentre
 from anonymization.distinct import Rows
 from anonymization.keyring import Key, Keyring
 from anonymization.operators import pseudonymise
+from anonymization.treatment import Context, Vocabulary
 from anonymization.url import Parameter, Referrer, Route
 from pipelines.contracts.derive import polars_schema, treatments
 from pipelines.contracts.model import Contract

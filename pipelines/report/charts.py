@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from pipelines.report.drawing import Bar, Column, draw_bars, draw_columns
-from pipelines.report.figures import Pair, Ranked, Weeks, first_of
+from pipelines.report.figures import Pair, Ranked, Weeks, first_of, share_of_merged
 from pipelines.report.parts import Chart, Headline, Table
 from pipelines.report.wording import MERGED, Wording
 
 MOST_ROWS = 6
+HALF = 0.5  # whatever is merged beyond it leads, and says nothing
 Write = Callable[[float | None], str]
 
 
@@ -71,6 +72,8 @@ def tell_leaders(ranked: Sequence[Ranked], wording: Wording, name: Callable[[str
     """Which values come first, in a sentence."""
     leaders = first_of(ranked) or tuple(ranked)
     first = {"name": name(leaders[0].value), "share": wording.percent(leaders[0].share)}
+    if HALF < (merged := share_of_merged(ranked)) < 1:
+        return wording.text("leads_of_told", told=wording.percent(1 - merged), **first)
     if len(leaders) == 1:
         return wording.text("leads", **first)
     second = {"second": name(leaders[1].value), "second_share": wording.percent(leaders[1].share)}

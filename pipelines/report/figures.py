@@ -117,6 +117,11 @@ def _sum_by(rows: pl.DataFrame, dimension: str, measure: str) -> dict[str, float
     return {value: float(sum_) for value, sum_ in named.iter_rows()}
 
 
+def share_of_merged(ranked: Sequence[Ranked]) -> float:
+    """What part is of combinations that too few people share."""
+    return sum(each.share for each in ranked if each.value == MERGED)
+
+
 def first_of(ranked: Sequence[Ranked]) -> tuple[Ranked, ...]:
     """Those that are not merged."""
     return tuple(each for each in ranked if each.value != MERGED)

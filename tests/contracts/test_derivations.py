@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from anonymization.columns import TREATMENTS, Treatment
+from anonymization.columns import TREATMENTS
+from anonymization.treatment import Treatment
 from anonymization.user_agent import PARTS
 from pipelines.contracts.derive import (
     DeletionTarget,

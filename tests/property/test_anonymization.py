@@ -8,12 +8,13 @@ import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from anonymization.columns import Context, Treatment, Vocabulary, treat_columns
+from anonymization.columns import treat_columns
 from anonymization.free_text import build_scrubber, normalise
 from anonymization.ip_address import canonicalise_addresses
 from anonymization.keyring import Key
 from anonymization.language import LANGUAGES, reduce_languages
 from anonymization.operators import pseudonym_of, pseudonymise
+from anonymization.treatment import Context, Treatment, Vocabulary
 from anonymization.url import Referrer, Route, reduce_referrers, template_urls
 from anonymization.user_agent import BROWSER_FAMILIES, OS_FAMILIES, reduce_user_agents
 

@@ -14,8 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from anonymization.columns import Context, treat_columns
+from anonymization.columns import treat_columns
 from anonymization.keyring import new_keyring
+from anonymization.treatment import Context
 from pipelines.contracts.derive import treatments
 from pipelines.contracts.formats import find_format
 from pipelines.contracts.model import load_catalogue

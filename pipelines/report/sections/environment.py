@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.report.charts import chart_ranking, warn_of_missing_days
-from pipelines.report.figures import Marts, Weeks, first_of, split_weeks
+from pipelines.report.charts import HALF, chart_ranking, warn_of_missing_days
+from pipelines.report.figures import Marts, Weeks, first_of, share_of_merged, split_weeks
 from pipelines.report.parts import Chart, Section
 from pipelines.report.weeks import Week
 from pipelines.report.wording import UNKNOWN, Wording
@@ -30,7 +30,10 @@ def tell_environment(marts: Marts, week: Week, wording: Wording) -> Section | No
 
 
 def _tell_devices(weeks: Weeks, wording: Wording) -> tuple[str, ...]:
-    known = first_of(weeks.rank("device_class", "page_views"))
+    ranked = weeks.rank("device_class", "page_views")
+    known, merged = first_of(ranked), share_of_merged(ranked)
+    if merged > HALF:
+        return (wording.text("environment.merged", share=wording.percent(merged)),)
     if not known:
         return ()
     share, name = wording.percent(known[0].share), wording.name(known[0].value)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from anonymization.columns import Context, Vocabulary
 from anonymization.free_text import TextScrubber, build_scrubber
 from anonymization.keyring import Key
+from anonymization.treatment import Context, Vocabulary
 from anonymization.url import Referrer, Route
 
 MEMBER_IDS = (("MEMBER_ID", "u[0-9]{9}"),)

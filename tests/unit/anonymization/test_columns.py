@@ -9,11 +9,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from anonymization.columns import TREATMENTS, Context, Treatment, Vocabulary, treat_columns
+from anonymization.columns import TREATMENTS, treat_columns
 from anonymization.encryption import decrypt_addresses
 from anonymization.errors import AnonymizationError, UnknownTreatmentError
 from anonymization.keyring import Key
 from anonymization.operators import pseudonym_of
+from anonymization.treatment import Context, Treatment, Vocabulary
 from anonymization.url import Parameter
 
 DAY, NEXT_DAY = date(2026, 11, 22), date(2026, 11, 23)

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 import spacy
 
-from anonymization.columns import Context, Treatment, treat_columns
+from anonymization.columns import treat_columns
 from anonymization.free_text import REDACTED, build_scrubber
 from anonymization.names import NameRecognizer, build_name_recognizers, choose_models, installed_models, languages_of
+from anonymization.treatment import Context, Treatment
 
 ENGLISH_RULES = [
     {"label": "PERSON", "pattern": [{"TEXT": "John"}, {"TEXT": "Smith"}]},

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from anonymization.columns import Vocabulary
+from anonymization.treatment import Vocabulary
 from anonymization.url import Parameter, extract_parameter, reduce_referrers, template_referrers, template_urls
 
 ROUTES = [

@@ -6,8 +6,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from anonymization.columns import Vocabulary
 from anonymization.keyring import Keyring
+from anonymization.treatment import Vocabulary
 from pipelines.contracts.derive import polars_schema
 from pipelines.contracts.model import load_catalogue
 from pipelines.control.deliveries import LineCounts
