@@ -15,7 +15,7 @@ from anonymization.url import Parameter, Referrer, Route
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """How one output column is made of input columns. Kinds are the keys of columns.TREATMENTS, options belong to them."""
+    """How one output column is made of input columns. Kinds are the keys of columns.TREATMENTS, each with its options."""
 
     output: str
     kind: str
