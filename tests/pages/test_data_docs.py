@@ -1,17 +1,14 @@
 """A browser that opens the Data Docs asks nobody for anything, has nothing to complain of, and shows the figures."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from pipelines.control.quality_results import DayOfRule, RuleFigures
 from pipelines.quality.documents import write_documents
 
-CHROMIUM = "/usr/bin/chromium"
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 RULE = RuleFigures(
     "lake",
@@ -34,14 +31,6 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("quality")
     write_documents(directory, [DayOfRule("run", NOON.date(), NOON, 2, 1, RULE)])
     return directory
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        yield launched
-        launched.close()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
