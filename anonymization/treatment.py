@@ -15,7 +15,7 @@ from anonymization.url import Parameter, Referrer, Route
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """How one output column is made of input columns. Kinds are the keys of columns.TREATMENTS, each with its options."""
+    """How one output column is made of input columns. Kinds are the keys of columns.TREATMENTS, with their options."""
 
     output: str
     kind: str

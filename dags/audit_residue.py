@@ -25,14 +25,14 @@ without `done`.
 
 from __future__ import annotations
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from airflow.sdk import AssetOrTimeSchedule, dag, task
 
 from pipelines import orchestration
 
 
 @dag(
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("30 3 * * *", timezone="Asia/Tokyo"),
+        timetable=orchestration.at("30 3 * * *"),
         assets=[orchestration.CERTIFICATES],
     ),
     catchup=False,

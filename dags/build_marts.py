@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from airflow.sdk import AssetOrTimeSchedule, dag, task
 
 from pipelines import orchestration
 
@@ -35,7 +35,7 @@ from pipelines import orchestration
 @dag(
     schedule=AssetOrTimeSchedule(
         # In UTC, as `airflow backfill` reads its dates.
-        timetable=CronTriggerTimetable("0 0 * * *", timezone="UTC"),
+        timetable=orchestration.at("0 0 * * *", timezone="UTC"),
         assets=orchestration.LAKE_ASSETS,
     ),
     catchup=False,

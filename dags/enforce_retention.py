@@ -22,13 +22,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import dag, task
 
 from pipelines import orchestration
 
 
 @dag(
-    schedule=CronTriggerTimetable("15 2 * * *", timezone="Asia/Tokyo"),
+    schedule=orchestration.at("15 2 * * *"),
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,

@@ -29,15 +29,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from airflow.sdk import AssetOrTimeSchedule, dag, task
 
 from pipelines import orchestration
 
 
 @dag(
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("5 * * * *", timezone="Asia/Tokyo"), assets=[orchestration.LANDING]
-    ),
+    schedule=AssetOrTimeSchedule(timetable=orchestration.at("5 * * * *"), assets=[orchestration.LANDING]),
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,

@@ -35,7 +35,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
+from airflow.sdk import AssetOrTimeSchedule, dag, task
 
 from pipelines import orchestration
 
@@ -44,9 +44,7 @@ COMPLIANCE = {"id": "compliance-officer", "name": "compliance-officer"}
 
 
 @dag(
-    schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 5 * * *", timezone="Asia/Tokyo"), assets=orchestration.MART_ASSETS
-    ),
+    schedule=AssetOrTimeSchedule(timetable=orchestration.at("0 5 * * *"), assets=orchestration.MART_ASSETS),
     deadline=orchestration.APPROVAL_ALERTS,
     catchup=False,
     max_active_runs=1,

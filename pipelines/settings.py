@@ -40,6 +40,10 @@ class Settings:
     deadline_days: within how many days of its filing a deletion is done. deadline_warning_days: how many days before
     its due date a request that is still open is warned of.
     longest_copy_days: how long any copy of the lake lives, and with it what is needed to repeat deletions in it.
+    officers: names of the Airflow users who may approve, separated by commas. four_eyes: 1 when nobody may approve what
+    they requested, 0 otherwise. access_export_days: how long a disclosure export is kept.
+    intake_port: of the intake service. intake_url: where people reach it, for links to status pages.
+    sms_gateway and smtp: URLs of what sends notices, empty for none. notice_sender: the address that mail comes from.
     """
 
     home: Path
@@ -62,6 +66,14 @@ class Settings:
     deadline_days: int
     deadline_warning_days: int
     longest_copy_days: int
+    officers: str
+    four_eyes: int
+    access_export_days: int
+    intake_port: int
+    intake_url: str
+    sms_gateway: str
+    smtp: str
+    notice_sender: str
 
     @property
     def landing(self) -> Path:
@@ -77,6 +89,14 @@ class Settings:
         return self.home / "keys" / "certificate_signing_key.pem"
 
     @property
+    def desk_secrets_file(self) -> Path:
+        return self.home / "keys" / "desk_secrets.json"
+
+    @property
+    def officer_names(self) -> tuple[str, ...]:
+        return tuple(name.strip() for name in self.officers.split(",") if name.strip())
+
+    @property
     def warehouse_directory(self) -> Path:
         return self.home / "warehouse"
 
@@ -87,6 +107,10 @@ class Settings:
     @property
     def certificates(self) -> Path:
         return self.home / "certificates"
+
+    @property
+    def access_exports(self) -> Path:
+        return self.home / "reports" / "access"
 
     @property
     def quality_documents(self) -> Path:
@@ -113,21 +137,31 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         sql=Path(given.get("TOKUMEI_SQL", REPOSITORY / "sql")),
         timezone=_read_timezone(given.get("TOKUMEI_TIMEZONE", "Asia/Tokyo")),
         memory_limit=_read_memory(given.get("TOKUMEI_MEMORY_LIMIT", "1500MB")),
-        airflow_port=_read_port(given.get("TOKUMEI_AIRFLOW_PORT", "18080")),
+        airflow_port=_read_port("TOKUMEI_AIRFLOW_PORT", given.get("TOKUMEI_AIRFLOW_PORT", "18080")),
         canaries=given.get("TOKUMEI_CANARIES", ""),
         canary_subjects=_read_canary_subjects(given.get("TOKUMEI_CANARY_SUBJECTS", "0")),
         country_database=given.get("TOKUMEI_COUNTRY_DATABASE", ""),
         datacentre_networks=given.get("TOKUMEI_DATACENTRE_NETWORKS", ""),
         keyring_source=given.get("TOKUMEI_KEYRING_SOURCE", "file"),
         landing_uri=_read_landing(given.get("TOKUMEI_LANDING_URI", f"{home}/landing")),
-        quiet_seconds=_read_seconds(given.get("TOKUMEI_QUIET_SECONDS", "60")),
+        quiet_seconds=_read_number("TOKUMEI_QUIET_SECONDS", given.get("TOKUMEI_QUIET_SECONDS", "60"), "seconds"),
         deadline_days=_read_days("TOKUMEI_DEADLINE_DAYS", given.get("TOKUMEI_DEADLINE_DAYS", "30")),
         deadline_warning_days=_read_days(
             "TOKUMEI_DEADLINE_WARNING_DAYS", given.get("TOKUMEI_DEADLINE_WARNING_DAYS", "7")
         ),
         processes=_read_processes(given.get("TOKUMEI_PROCESSES", str(min(2, os.cpu_count() or 1)))),
         guard_share=_read_share(given.get("TOKUMEI_GUARD_SHARE", "0.2")),
-        longest_copy_days=_read_copy_days(given.get("TOKUMEI_LONGEST_COPY_DAYS", "400")),
+        longest_copy_days=_read_number(
+            "TOKUMEI_LONGEST_COPY_DAYS", given.get("TOKUMEI_LONGEST_COPY_DAYS", "400"), "days"
+        ),
+        officers=given.get("TOKUMEI_OFFICERS", "compliance-officer"),
+        four_eyes=_read_switch("TOKUMEI_FOUR_EYES", given.get("TOKUMEI_FOUR_EYES", "0")),
+        access_export_days=_read_days("TOKUMEI_ACCESS_EXPORT_DAYS", given.get("TOKUMEI_ACCESS_EXPORT_DAYS", "30")),
+        intake_port=_read_port("TOKUMEI_INTAKE_PORT", given.get("TOKUMEI_INTAKE_PORT", "18090")),
+        intake_url=_read_url("TOKUMEI_INTAKE_URL", given.get("TOKUMEI_INTAKE_URL", "http://127.0.0.1:18090")),
+        sms_gateway=_read_url("TOKUMEI_SMS_GATEWAY", given.get("TOKUMEI_SMS_GATEWAY", "")),
+        smtp=_read_url("TOKUMEI_SMTP", given.get("TOKUMEI_SMTP", ""), schemes=("smtp", "smtps")),
+        notice_sender=given.get("TOKUMEI_NOTICE_SENDER", "privacy@localhost"),
     )
 
 
@@ -146,9 +180,9 @@ def _read_memory(amount: str) -> str:
     return amount
 
 
-def _read_port(number: str) -> int:
+def _read_port(name: str, number: str) -> int:
     if not (number.isascii() and number.isdigit() and 0 < int(number) < 2**16):
-        raise ConfigurationError("TOKUMEI_AIRFLOW_PORT is not a port number", hint="set it to a number such as 18080")
+        raise ConfigurationError(f"{name} is not a port number", hint="set it to a number such as 18080")
     return int(number)
 
 
@@ -166,10 +200,23 @@ def _read_landing(uri: str) -> str:
     return uri if "://" in uri else str(Path(uri).absolute())
 
 
-def _read_seconds(number: str) -> int:
+def _read_number(name: str, number: str, unit: str) -> int:
     if not (number.isascii() and number.isdigit()):
-        raise ConfigurationError("TOKUMEI_QUIET_SECONDS is not a whole number", hint="set it to seconds such as 60")
+        raise ConfigurationError(f"{name} is not a whole number", hint=f"set it to {unit} such as 60")
     return int(number)
+
+
+def _read_switch(name: str, switch: str) -> int:
+    if switch not in ("0", "1"):
+        raise ConfigurationError(f"{name} is neither 0 nor 1", hint="set it to 1 to switch it on, 0 to switch it off")
+    return int(switch)
+
+
+def _read_url(name: str, url: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
+    parts = urlsplit(url)
+    if url and not (parts.scheme in schemes and parts.netloc):
+        raise ConfigurationError(f"{name} is not a URL of {' or '.join(schemes)}", hint="set it to one, or unset it")
+    return url.rstrip("/")
 
 
 def _read_days(name: str, number: str) -> int:
@@ -190,12 +237,6 @@ def _read_share(number: str) -> float:
             "TOKUMEI_GUARD_SHARE is not a share", hint="set it to a number from 0 to 1, such as 0.2"
         )
     return float(number)
-
-
-def _read_copy_days(number: str) -> int:
-    if not (number.isascii() and number.isdigit()):
-        raise ConfigurationError("TOKUMEI_LONGEST_COPY_DAYS is not a whole number", hint="set it to days such as 400")
-    return int(number)
 
 
 def setting_names() -> tuple[str, ...]:

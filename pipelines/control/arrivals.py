@@ -8,7 +8,8 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from pipelines.control.ledger import Instant, deliveries, touched_dates, transaction
+from pipelines.control.ledger import deliveries, touched_dates, transaction
+from pipelines.control.schema import Instant
 
 
 def accepted_by_day(engine: sa.Engine, since: date) -> Mapping[str, Mapping[date, int]]:

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from pipelines.control.ledger import Instant, deletion_requests, kept_subjects, transaction
+from pipelines.control.ledger import deletion_requests, kept_subjects, transaction
+from pipelines.control.schema import Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _is_empty_lock(path: Path) -> bool:
 
 def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
     keys = [settings.keyring_file, settings.signing_key_file]
-    keys += [settings.keyring_file.with_name(CANARY_REGISTER)]
+    keys += [settings.keyring_file.with_name(CANARY_REGISTER), settings.desk_secrets_file]
     keys += [find_day_keys(settings, purpose) for purpose in DAY_PURPOSES]
     keys += [find_keyring_file(settings)] if is_kept_in_file(settings) else []
     names = [
@@ -137,7 +137,7 @@ def _name_documents(catalogue: Catalogue) -> str:
 
 def _name_keyring(name: str) -> str:
     """A keyring, what is about to replace it, and what is kept beside it."""
-    return rf"{re.escape(name)}|\.{re.escape(name)}\.new|{re.escape(LOCK_NAME)}|{re.escape(HISTORY_NAME)}"
+    return rf"{re.escape(name)}|\.{re.escape(name)}(\.[0-9a-f]+)?\.new|{re.escape(LOCK_NAME)}|{re.escape(HISTORY_NAME)}"
 
 
 def _find_ledger(settings: Settings) -> list[Path]:

@@ -29,10 +29,10 @@ def test_empty_variable_is_as_good_as_none():
 def test_every_setting_has_its_variable():
     given = {"TOKUMEI_TIMEZONE": "Europe/Paris", "TOKUMEI_AIRFLOW_PORT": "9000", "TOKUMEI_MEMORY_LIMIT": "512MiB"}
     given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1", "TOKUMEI_GUARD_SHARE": "0.5"}
-    given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1"}
-    given |= {"TOKUMEI_DEADLINE_DAYS": "14", "TOKUMEI_DEADLINE_WARNING_DAYS": "3"}
-    given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1", "TOKUMEI_LONGEST_COPY_DAYS": "90"}
-    given |= {"TOKUMEI_CANARY_SUBJECTS": "3"}
+    given |= {"TOKUMEI_DEADLINE_DAYS": "14", "TOKUMEI_DEADLINE_WARNING_DAYS": "3", "TOKUMEI_LONGEST_COPY_DAYS": "90"}
+    given |= {"TOKUMEI_CANARY_SUBJECTS": "3", "TOKUMEI_FOUR_EYES": "1", "TOKUMEI_ACCESS_EXPORT_DAYS": "7"}
+    given |= {"TOKUMEI_INTAKE_PORT": "9001", "TOKUMEI_INTAKE_URL": "https://privacy.example.jp"}
+    given |= {"TOKUMEI_SMS_GATEWAY": "https://sms.example.jp/send", "TOKUMEI_SMTP": "smtp://mail.example.jp:25"}
     given |= {name: f"/a/{name}" for name in setting_names() if name not in given}
     settings = load_settings(given)
     assert [str(getattr(settings, name.removeprefix("TOKUMEI_").lower())) for name in given] == list(given.values())
@@ -59,6 +59,11 @@ def test_every_setting_has_its_variable():
         ("TOKUMEI_DEADLINE_DAYS", "a month"),
         ("TOKUMEI_DEADLINE_WARNING_DAYS", "99999"),
         ("TOKUMEI_LONGEST_COPY_DAYS", "a year"),
+        ("TOKUMEI_FOUR_EYES", "yes"),
+        ("TOKUMEI_INTAKE_PORT", "0"),
+        ("TOKUMEI_INTAKE_URL", "privacy.example.jp"),
+        ("TOKUMEI_SMS_GATEWAY", "ftp://sms.example.jp"),
+        ("TOKUMEI_SMTP", "http://mail.example.jp"),
     ],
 )
 def test_unusable_variable_is_named(name, value):

@@ -1,0 +1,1 @@
+"""HTTP for the service and for Facebook: signed requests in, status pages out; apart from Airflow's server."""

@@ -1,0 +1,1 @@
+"""Messages to members and recipients: what they say, and who carries them."""
