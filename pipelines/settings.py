@@ -208,7 +208,7 @@ def _read_number(name: str, number: str, unit: str) -> int:
 
 def _read_switch(name: str, switch: str) -> int:
     if switch not in ("0", "1"):
-        raise ConfigurationError(f"{name} is neither 0 nor 1", hint="set it to 1 to switch it on, 0 to switch it off")
+        raise ConfigurationError(f"{name} is not 0 or 1", hint="set it to 1 to switch it on, 0 to switch it off")
     return int(switch)
 
 
