@@ -143,7 +143,8 @@ def run_queries(
     fill: Fill = fill_mart,
 ) -> None:
     """Run the SQL of all marts, some weeks at a time: what they share, then each one's own, stored by `fill`."""
-    marts = [replace(mart, reads=find_reads(sql_directory, mart.name)) for mart in planned]
+    reads = find_reads(sql_directory, [mart.name for mart in planned])
+    marts = [replace(mart, reads=reads[mart.name]) for mart in planned]
     mark_bots_by_rate(engine, catalogue, sql_directory, marts)
     create_people(engine, sql_directory)
     gather_person_days(engine, sql_directory, marts)

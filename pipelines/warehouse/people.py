@@ -14,6 +14,7 @@ import duckdb
 
 from pipelines.warehouse.marts import Mart
 from pipelines.warehouse.periods import split_days
+from pipelines.warehouse.relations import find_dates
 from pipelines.warehouse.statements import bind_select, read_people
 
 PEOPLE_SOURCE = "lake.page_views"
@@ -31,6 +32,7 @@ VIEWS = {
 VISITS = "people.visits"
 # Who was there on which day: distinct days of each person, for figures over many days.
 PERSON_DAYS = ("people.member_days", "people.visitor_days")
+PERSON_DAY_SOURCES = ("lake.page_views", "lake.device_events")
 DAY = timedelta(days=1)
 
 
@@ -53,12 +55,16 @@ def gather_visits(engine: duckdb.DuckDBPyConnection, sql_directory: Path, days: 
 
 
 def gather_person_days(engine: duckdb.DuckDBPyConnection, sql_directory: Path, marts: Iterable[Mart]) -> None:
-    """Make people.member_days and people.visitor_days of all days that some mart reads them for, once for the build."""
+    """Make people.member_days and people.visitor_days of all days that some mart reads them for, once for the build.
+
+    `note_days` comes first.
+    """
     readers = tuple(marts)
     for relation in PERSON_DAYS:
         read = frozenset[date]().union(*(mart.read_days for mart in readers if relation in mart.reads))
         if any(relation in mart.reads for mart in readers):
-            _gather_days(engine, sql_directory, relation, read)
+            held = frozenset[date]().union(*(find_dates(engine, name, read) for name in PERSON_DAY_SOURCES))
+            _gather_days(engine, sql_directory, relation, held)
 
 
 def _gather_days(engine: duckdb.DuckDBPyConnection, sql_directory: Path, relation: str, days: Iterable[date]) -> None:

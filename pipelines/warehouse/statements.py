@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -41,14 +41,20 @@ def read_rule(sql_directory: Path, name: str) -> str:
     return _read_sql(sql_directory / "lake" / f"{name}.sql")
 
 
-def find_reads(sql_directory: Path, table: str) -> frozenset[str]:
-    """The relations that the SELECTs of a mart name: its query, and its cells where it has such."""
-    queries = [read_query(sql_directory, table)]
-    if (cells := sql_directory / "marts" / table / "cells.sql").exists():
-        queries.append(_read_sql(cells))
+def find_reads(sql_directory: Path, tables: Iterable[str]) -> dict[str, frozenset[str]]:
+    """By mart the relations that its SELECTs name: its query, and its cells where it has such."""
     # An engine of its own, which knows no relation, reads the names alone and binds none.
     with open_engine(options={}) as parser:
-        names = [parser.get_table_names(PARAMETER.sub("NULL", query), qualified=True) for query in queries]
+        return {table: _find_names(parser, _read_selects(sql_directory, table)) for table in tables}
+
+
+def _read_selects(sql_directory: Path, table: str) -> list[str]:
+    has_cells = (sql_directory / "marts" / table / "cells.sql").exists()
+    return [read_query(sql_directory, table), *([read_cells(sql_directory, table)] if has_cells else [])]
+
+
+def _find_names(parser: duckdb.DuckDBPyConnection, queries: Iterable[str]) -> frozenset[str]:
+    names = [parser.get_table_names(PARAMETER.sub("NULL", query), qualified=True) for query in queries]
     return frozenset[str]().union(*names)
 
 

@@ -5,7 +5,8 @@
 -- pages fetch by themselves. More than $per_minute of them in any minute by the clock, or more than $per_hour in any
 -- hour, make a bot of the visitor for that day. Members are people whatever they do; who has no visitor is not judged.
 -- All files of a day count together, so neither their number nor their order nor the parts they were read in matter.
-WITH requests AS (
+-- Where nobody is busy, as on most days, times are not even read: so requests are not kept, but read again.
+WITH requests AS NOT MATERIALIZED (
     SELECT event_date, visitor_pseudonym, event_at, user_pseudonym
     FROM lake.page_views
     WHERE list_contains($event_dates, event_date)

@@ -15,7 +15,7 @@ from pipelines.settings import load_settings
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.marts import Mart, reach_of, select_mart
 from pipelines.warehouse.people import create_people, gather_person_days
-from pipelines.warehouse.relations import create_relations
+from pipelines.warehouse.relations import create_relations, note_days
 from pipelines.warehouse.statements import find_reads, read_query
 
 SETTINGS = load_settings()
@@ -74,9 +74,11 @@ def make(mart: str, town: Iterable[Seen], days: Sequence[date]) -> list[Row]:
     """The mart's rows as a build makes them for these days."""
     contract = CATALOGUE.get("marts", mart)
     periods = reach_of(contract).find_periods(days)
-    plan = Mart(contract, periods, periods, has_history=False, reads=find_reads(SETTINGS.sql, mart))
+    plan = Mart(contract, periods, periods, has_history=False, reads=find_reads(SETTINGS.sql, [mart])[mart])
     with open_engine(options={}) as engine:
-        create_relations(engine, CATALOGUE, lay_rows(town))
+        inputs = lay_rows(town)
+        note_days(engine, inputs)
+        create_relations(engine, CATALOGUE, inputs)
         create_people(engine, SETTINGS.sql)
         gather_person_days(engine, SETTINGS.sql, [plan])
         return select_mart(engine, contract, read_query(SETTINGS.sql, mart), days, FEW).pl().to_dicts()

@@ -17,7 +17,7 @@ from pipelines.warehouse.cells import gather_cells
 from pipelines.warehouse.engine import open_engine
 from pipelines.warehouse.marts import Mart, inputs_of, reach_of, select_mart
 from pipelines.warehouse.people import VISITS, create_people, gather_person_days, gather_visits
-from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, create_relations
+from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, create_relations, note_days
 from pipelines.warehouse.statements import find_reads, read_cells, read_checks, read_people, read_query
 
 SETTINGS = load_settings()
@@ -32,7 +32,9 @@ def test_mart_has_the_rows_computed_by_hand(case: Path):
     params = yaml.safe_load((case / "params.yaml").read_bytes())
     query = read_query(SETTINGS.sql, contract.name)
     with open_engine(timezone=params.get("timezone", "Asia/Tokyo"), options={}) as engine:
-        create_relations(engine, CATALOGUE, {name: read_rows(case, name) for name in inputs_of(contract)})
+        inputs = {name: read_rows(case, name) for name in inputs_of(contract)}
+        note_days(engine, inputs)
+        create_relations(engine, CATALOGUE, inputs)
         gather_people(engine, contract, params["event_dates"])
         gather_cells(engine, contract, SETTINGS.sql, params["event_dates"], params.get("minimum_people", 0))
         mart = select_mart(engine, contract, query, params["event_dates"], params.get("minimum_people", 0)).pl()
@@ -44,7 +46,8 @@ def test_mart_has_the_rows_computed_by_hand(case: Path):
 def gather_people(engine: duckdb.DuckDBPyConnection, contract: Contract, days: list[date]) -> None:
     """What a build puts between the lake and this mart."""
     periods = reach_of(contract).find_periods(days)
-    mart = Mart(contract, periods, periods, has_history=False, reads=find_reads(SETTINGS.sql, contract.name))
+    reads = find_reads(SETTINGS.sql, [contract.name])[contract.name]
+    mart = Mart(contract, periods, periods, has_history=False, reads=reads)
     create_people(engine, SETTINGS.sql)
     if VISITS in mart.reads:
         gather_visits(engine, SETTINGS.sql, days)
@@ -78,7 +81,7 @@ def test_mart_reads_of_people_only_what_leaves_out_who_is_restricted(contract: C
 @pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
 def test_mart_of_visits_reaches_the_days_around(contract: Contract):
     reach = reach_of(contract)
-    if VISITS in find_reads(SETTINGS.sql, contract.name):
+    if VISITS in find_reads(SETTINGS.sql, [contract.name])[contract.name]:
         assert min(reach.before, reach.after) >= 1
 
 
