@@ -12,7 +12,16 @@ import yaml
 from pipelines.errors import ConfigurationError
 
 LANGUAGES = ("en", "ja")
-TEMPLATES = ("completed", "refused", "delayed", "access_ready", "restricted", "unrestricted", "corrected")
+TEMPLATES = (
+    "completed",
+    "refused",
+    "delayed",
+    "overdue",
+    "access_ready",
+    "restricted",
+    "unrestricted",
+    "corrected",
+)
 REASONS = ("dealings", "checking", "approval", "held", "work", "unknown")
 # Which length of text a channel has room for; any other has room for that of a letter.
 SHORT = "sms"

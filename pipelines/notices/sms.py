@@ -23,7 +23,7 @@ class SmsGateway:
         """Hand one message over; DeliveryRefusedError without asking the gateway when no telephone number is given."""
         if not is_phone(message.address):
             raise DeliveryRefusedError(
-                "the address of a message is no telephone number", hint="E.164 is expected, such as +81 and so on"
+                "the address of a message is no telephone number", hint="one in the form of E.164 is expected"
             )
         content = {"id": message.message_id, "to": message.address, "text": message.text}
         headers = {
