@@ -42,6 +42,10 @@ class DeliveryFailedError(TransientError):
     """A message could not be delivered now; it stays in the outbox and is tried again."""
 
 
+class SenderMissingError(DeliveryFailedError):
+    """Nothing is set up that carries messages of a channel; they stay until something is."""
+
+
 class DeliveryRefusedError(TokumeiError):
     """A message will not be taken, however often it is sent."""
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from anonymization.keyring import Secret
 from pipelines.control.desk_secrets import DeskSecrets
-from pipelines.errors import ConfigurationError, DeliveryFailedError
+from pipelines.errors import ConfigurationError, SenderMissingError
 from pipelines.notices.addresses import PRINTABLE, is_endpoint, is_mailbox
 from pipelines.notices.mail import MailServer
 from pipelines.notices.sender import Outgoing, Sender
@@ -36,11 +36,11 @@ class MissingSender:
     is_told: bool = False
 
     def send(self, message: Outgoing) -> None:
-        """Always DeliveryFailedError, for once the channel is set up the message can go."""
+        """Always SenderMissingError: once the channel is set up, the message can go."""
         if not self.is_told:
             logger.warning("no %s message goes out: %s", message.channel, self.problem)
         self.is_told = True
-        raise DeliveryFailedError(self.problem.args[0], hint=self.problem.hint)
+        raise SenderMissingError(self.problem.args[0], hint=self.problem.hint)
 
 
 def open_senders(settings: Settings, secrets: DeskSecrets) -> Mapping[str, Sender]:

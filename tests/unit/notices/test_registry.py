@@ -10,7 +10,7 @@ import pytest
 
 from anonymization.keyring import Secret
 from pipelines.control.desk_secrets import DeskSecrets
-from pipelines.errors import DeliveryFailedError
+from pipelines.errors import SenderMissingError
 from pipelines.notices.mail import MailServer
 from pipelines.notices.registry import MissingSender, find_problems, open_senders
 from pipelines.notices.sms import SmsGateway
@@ -97,7 +97,7 @@ def test_channel_that_is_not_set_up_says_so_once_and_keeps_its_messages(
     sender = open_with(**variables)[channel]
 
     for _ in range(3):
-        with pytest.raises(DeliveryFailedError, match=problem) as caught:
+        with pytest.raises(SenderMissingError, match=problem) as caught:
             sender.send(replace(text_message, channel=channel))
         show_nothing_personal(tell_all_of(caught.value))
 
@@ -141,7 +141,7 @@ def test_broken_plug_in_keeps_no_other_sender_from_working(install, opener: str,
 
     assert isinstance(senders["sms"], SmsGateway)
     assert isinstance(senders["pigeon"], MissingSender)
-    with pytest.raises(DeliveryFailedError, match=problem) as caught:
+    with pytest.raises(SenderMissingError, match=problem) as caught:
         senders["pigeon"].send(text_message)
     show_nothing_personal(tell_all_of(caught.value) + tell_all_of(senders["pigeon"].problem))
 
