@@ -18,7 +18,7 @@ class Outgoing:
     address: str = field(repr=False)
     subject: str
     text: str = field(repr=False)
-    content: bytes | None = field(repr=False)
+    content: bytes | None = field(default=None, repr=False)
 
 
 class Sender(Protocol):
