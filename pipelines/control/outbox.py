@@ -23,10 +23,11 @@ MESSAGE_NAMESPACE = uuid.UUID("0b6a3f0e-4f1d-5c55-8a0c-5a2d4f7f9a21")
 CHANNELS, LANGUAGES = ("sms", "email"), ("en", "ja")
 # After one of these nothing more is to be said.
 FINAL_TEMPLATES = ("completed", "refused", "access_ready", "restricted", "unrestricted", "corrected")
-INTERIM_TEMPLATES = ("delayed",)
+INTERIM_TEMPLATES = ("delayed", "overdue")
 LONGEST_ADDRESS = 254
 LEASE = timedelta(minutes=15)  # longer than any sender takes
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+SETTING_UP_PAUSE = timedelta(minutes=15)
 MOST_ATTEMPTS = 12
 UNFINISHED = "Unfinished"  # the failure of an attempt whose process died
 GRACE = timedelta(days=1)  # whoever files a request or closes it may be about to speak of it
@@ -165,6 +166,16 @@ def postpone(engine: sa.Engine, message: Message, failure: str, now: datetime, *
         values = {"failure": failure, "next_attempt_at": now + find_pause(message.attempt_count)}
     with transaction(engine) as connection:
         connection.execute(sa.update(outbox).where(is_mine & (outbox.c.state == "pending")).values(values))
+
+
+def keep_for_sender(engine: sa.Engine, message: Message, failure: str, now: datetime) -> None:
+    """Give back a claimed message that nothing here can carry yet; it was no attempt, however often it happens."""
+    is_mine = (outbox.c.message_id == message.message_id) & (outbox.c.attempt_count == message.attempt_count)
+    uncounted = {"attempt_count": outbox.c.attempt_count - 1, "next_attempt_at": now + SETTING_UP_PAUSE}
+    with transaction(engine) as connection:
+        connection.execute(
+            sa.update(outbox).where(is_mine & (outbox.c.state == "pending")).values({**uncounted, "failure": failure})
+        )
 
 
 def find_pause(attempt_count: int) -> timedelta:

@@ -17,11 +17,13 @@ from anonymization.keyring import seal, unseal
 from pipelines.control.desk_secrets import open_desk_secrets
 from pipelines.control.messages import Message, Notice
 from pipelines.control.outbox import (
+    INTERIM_TEMPLATES,
     claim_due,
     enter_messages,
     forget_dead,
     forget_unused,
     has_status_page,
+    keep_for_sender,
     list_told,
     name_notice,
     postpone,
@@ -31,7 +33,8 @@ from pipelines.control.recipients import Export, list_exports, list_recipients
 from pipelines.control.requests import DeletionRequest, StoredPlan, get_plan, list_planned
 from pipelines.deletion.exports import describe_notice, find_touched_exports
 from pipelines.deletion.request import Subject, unseal_subject
-from pipelines.errors import DeliveryFailedError, DeliveryRefusedError
+from pipelines.errors import DeliveryRefusedError, SenderMissingError
+from pipelines.journeys.delays import find_delay_reason
 from pipelines.journeys.house import House
 from pipelines.notices.sender import Outgoing, Sender
 from pipelines.proof.certificate import RecipientOutcome
@@ -175,6 +178,9 @@ def _deliver(house: House, senders: Mapping[str, Sender], message: Message) -> s
     except DeliveryRefusedError as error:
         postpone(house.ledger, message, _name_failure(error), house.now(), for_good=True)
         return "refused"
+    except SenderMissingError as error:
+        keep_for_sender(house.ledger, message, _name_failure(error), house.now())
+        return "failed"
     except Exception as error:  # noqa: BLE001 - plug-ins raise what they like, and others wait to be told
         postpone(house.ledger, message, _name_failure(error), house.now())
         return "failed"
@@ -186,7 +192,7 @@ def _deliver(house: House, senders: Mapping[str, Sender], message: Message) -> s
 
 def _find_sender(senders: Mapping[str, Sender], message: Message) -> Sender:
     if message.channel not in senders:
-        raise DeliveryFailedError(f"there is no sender for {message.channel}", hint="set one up")
+        raise SenderMissingError(f"there is no sender for {message.channel}", hint="set one up")
     return senders[message.channel]
 
 
@@ -203,8 +209,10 @@ def _write_outgoing(house: House, message: Message) -> Outgoing:
 
 
 def _list_facts(house: House, message: Message) -> dict[str, str]:
-    """What a message may tell: the request, and its page where it has one; nothing of the member."""
+    """What a message may tell: the request, its page where it has one, of a delay why; nothing of the member."""
     facts = {"request_id": message.request_id}
+    if message.template in INTERIM_TEMPLATES:
+        facts["reason"] = find_delay_reason(house, message.request_id)
     if not has_status_page(house.ledger, message.request_id):
         return facts
     make_code = import_module("pipelines.journeys.intake").make_code
