@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from anonymization.errors import AnonymizationError
-from pipelines.commands import data, deletion, hold, keys, proof, quality, restriction
+from pipelines.commands import data, deletion, hold, keys, notices, proof, quality, recipients, restriction
 from pipelines.errors import TokumeiError
 from pipelines.telemetry import log_to_stderr
 
@@ -18,9 +18,13 @@ app.add_typer(data.app)
 app.add_typer(proof.app)
 app.add_typer(restriction.app)
 app.add_typer(quality.app)
+app.add_typer(notices.app)
+app.add_typer(recipients.app)
 app.add_typer(deletion.app, name="delete")
 app.add_typer(proof.certificate, name="certificate")
 app.add_typer(hold.app, name="hold")
+app.add_typer(recipients.recipient, name="recipient")
+app.add_typer(recipients.export, name="export")
 app.add_typer(keys.app, name="keys")
 
 

@@ -38,6 +38,18 @@ class FileUnfinishedError(TransientError):
     """A file in landing is still being written, or changed while it was read; it is left for a later run."""
 
 
+class DeliveryFailedError(TransientError):
+    """A message could not be delivered now; it stays in the outbox and is tried again."""
+
+
+class SenderMissingError(DeliveryFailedError):
+    """Nothing is set up that carries messages of a channel; they stay until something is."""
+
+
+class DeliveryRefusedError(TokumeiError):
+    """A message will not be taken, however often it is sent."""
+
+
 class ConfigurationError(TokumeiError):
     """Fix the installation or a contract, then run again; retrying alone does not help."""
 

@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from pipelines.errors import TokumeiError, TransientError
 from pipelines.landing_trigger import LandingTrigger
-from pipelines.task_metrics import send_gauges, send_metrics
+from pipelines.task_metrics import send_counts, send_gauges, send_metrics
 from pipelines.telemetry import logger
 
 if TYPE_CHECKING:
@@ -298,3 +298,22 @@ def enforce_retention() -> dict[str, int]:
     from pipelines.journeys.retain import retain
 
     return {report.table: report.expired_rows for report in retain(_house()).tables}
+
+
+@task_step
+def tell_delays() -> int:
+    """Write to the members whose requests take long; returns how many requests do."""
+    from pipelines.journeys.delays import tell_delays as tell
+
+    return tell(_house())
+
+
+@task_step
+def flush_notices() -> dict[str, int]:
+    """Send the messages that are due; returns how many were sent and failed, and how many are dead."""
+    from pipelines.journeys.senders import flush_notices as flush
+
+    counts = flush(_house())
+    send_counts("notices", sent=counts["sent"], failed=counts["failed"])
+    send_gauges("notices", dead=counts["dead"])
+    return counts

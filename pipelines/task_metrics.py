@@ -51,5 +51,11 @@ def send_gauges(dataset: str, **figures: int) -> None:
         stats.gauge(f"{PREFIX}.{dataset}.{figure}", value)
 
 
+def send_counts(dataset: str, **figures: int) -> None:
+    """How many more there were of something."""
+    for figure, value in figures.items():
+        stats.incr(f"{PREFIX}.{dataset}.{figure}", value)
+
+
 def _as_word(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", text)

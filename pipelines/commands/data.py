@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -122,6 +123,9 @@ def query(
     *,
     format: Annotated[Literal["table", "csv", "json"], typer.Option()] = "table",  # noqa: A002 - the option's name
     cookbook: Annotated[bool, typer.Option("--cookbook", help="List the recipes, or run the one named.")] = False,
+    hand_to: Annotated[
+        str | None, typer.Option("--hand-to", help="Register the rows as an extract that this recipient gets.")
+    ] = None,
 ) -> None:
     """Read-only SQL on the published warehouse."""
     from pipelines.warehouse.cookbook import find_recipe, read_cookbook
@@ -135,7 +139,13 @@ def query(
         typer.echo("\n".join(f"{name}: {recipe.question}" for name, recipe in recipes.items()))
         return
     asked = find_recipe(recipes, sql).sql if cookbook else sql
-    typer.echo(run_query(settings.warehouse_file, asked, format=format))
+    if hand_to is None:
+        typer.echo(run_query(settings.warehouse_file, asked, format=format))
+        return
+    from pipelines.journeys.house import open_house
+    from pipelines.journeys.recipients import hand_over
+
+    typer.echo(hand_over(open_house(settings), hand_to, asked, format=format, exported_by=getuser()))
 
 
 @app.command()

@@ -114,6 +114,8 @@ outbox = sa.Table(  # messages that are not settled; the only place of a contact
     sa.Column("next_attempt_at", Instant, index=True),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("failure", sa.String(64)),  # its kind, never its text
+    sa.Column("died_at", Instant),  # when nobody tried any more
+    sa.Column("plan_digest", sa.String(64), index=True),  # of a recipient's: what was carried out
 )
 
 notices = sa.Table(  # what became of messages; no address
@@ -130,6 +132,7 @@ notices = sa.Table(  # what became of messages; no address
     sa.Column("attempt_count", sa.Integer, nullable=False),
     sa.Column("told_at", Instant),  # null: nobody could be told
     sa.Column("confirmed_at", Instant),
+    sa.Column("plan_digest", sa.String(64), index=True),
 )
 
 desk_acts = sa.Table(  # who did what at the console, and who was refused

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from pipelines.control.batches import split_batches
 from pipelines.control.kept_subjects import keep_subjects
 from pipelines.control.ledger import deletion_requests, plans, request_moves, transaction
+from pipelines.control.outbox import tell_all
 from pipelines.control.subjects import Heir, withdraw_tombstones
 from pipelines.errors import ConfigurationError, DeletionError, StorageBusyError
 
@@ -191,6 +192,8 @@ def _move(connection: sa.Connection, requests: Sequence[DeletionRequest], move: 
         if move.state == "completed":
             keep_subjects(connection, [request.request_id for request in batch], move.at)
         _store_move(connection, [replace(request, state=move.state, reason=move.reason) for request in batch])
+    if not FOLLOWING[move.state]:
+        tell_all(connection, [request.request_id for request in requests], move.state, move.at)
     told = [each for each in requests if (move.state, move.reason) != (each.state, each.reason)]
     _record_moves(connection, [(request, move) for request in told])
 

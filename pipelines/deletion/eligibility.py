@@ -11,6 +11,7 @@ from pipelines.control.subjects import AccountFacts
 
 WAITING_PERIOD = relativedelta(months=1)
 GIVEN = "the facts given with the request"
+NO_FACTS = "no account facts are known yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _decide_unknown(evidence: Evidence, today: date) -> Eligibility:
 def decide_eligibility(facts: AccountFacts | None, today: date) -> Eligibility:
     """Apply the policy to a member's account facts; unknown facts wait, for deletion cannot be undone."""
     if facts is None:
-        return Eligibility(is_eligible=False, eligible_on=None, reason="no account facts are known yet")
+        return Eligibility(is_eligible=False, eligible_on=None, reason=NO_FACTS)
     blocking = [
         name
         for name, count in (("open trades", facts.open_trades), ("open listings", facts.open_listings))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,8 +27,10 @@ from pipelines.journeys.held_rows import find_held_rows, find_outcome, group_by_
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files
 from pipelines.journeys.landed_lines import find_lines, seek_subjects
+from pipelines.journeys.notify import find_recipient_outcomes, tell_recipients
 from pipelines.journeys.outcomes import Scanned, describe_outcomes, describe_scanned
 from pipelines.journeys.scope import find_buckets
+from pipelines.notices.sender import Sender
 from pipelines.proof.certificate import (
     KEY_SET,
     Certificate,
@@ -50,14 +52,16 @@ SCAN_ATTEMPTS = 3
 RESCAN_SECONDS = 5.0
 
 
-def certify_deletions(house: House, digest: str) -> tuple[Verified, ...]:
+def certify_deletions(house: House, digest: str, senders: Mapping[str, Sender] | None = None) -> tuple[Verified, ...]:
     """Prove that nobody of a carried-out plan is left anywhere, certify each request, and return all its certificates.
 
     A request of which a hold keeps rows is not certified but held, once it is proved that nothing is left elsewhere.
+    senders: what recipients of touched exports are told by, once and before; those of the installation when not given.
     DeletionIncompleteError when a subject is still found or anything could not be read; nobody is then certified.
     """
     plan = get_plan(house.ledger, digest)
     signing_key = _read_signing_key(house.settings)
+    tell_recipients(house, digest, senders)
     requests = list_planned(house.ledger, digest, "verifying")
     kept = find_held_rows(house, plan.document, requests)
     if done := [request for request in requests if request.request_id not in kept]:
@@ -260,4 +264,5 @@ def _describe(
         approved_at=plan.approved_at or now,
         datasets=describe_outcomes(plan, request.request_id, scanned),
         scan=summary,
+        recipients=find_recipient_outcomes(house, request),
     )

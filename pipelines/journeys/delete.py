@@ -50,6 +50,7 @@ from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.keys import renew_keyring
 from pipelines.journeys.landed_lines import remove_from_landing
+from pipelines.journeys.notify import notify_recipients
 from pipelines.journeys.planning import close_requests, count_facts, draw_plan, find_accepted, guard_members
 from pipelines.journeys.replay import finish_replays
 from pipelines.lake.purge import purge_table
@@ -144,6 +145,7 @@ def _carry_out(house: House, digest: str) -> Mapping[str, Any]:
             finish_replays(house)  # or some tables alone would hold what a crashed replay had claimed and is emptied
             _empty_tables(house, plan, partial(_note_rewrite, house, digest))
             build_marts(house, also=touched_dates(plan.document))
+            notify_recipients(house, plan)
             _forget_facts(house, plan, subjects)
             remove_from_landing(house, subjects)
             _purge_tables(house, plan)

@@ -17,6 +17,7 @@ from pipelines.errors import ConfigurationError, MissingKeyError, TokumeiError
 from pipelines.ingestion.country import open_country_database
 from pipelines.ingestion.datacentres import open_datacentre_networks
 from pipelines.journeys.anomalies import compare_with_weeks_before
+from pipelines.journeys.senders import describe_senders
 from pipelines.lake.evolution import find_misfits, find_new_columns
 from pipelines.lake.layout import find_table, open_lake, read_log
 from pipelines.settings import Settings, prepare_home
@@ -45,6 +46,7 @@ def examine(settings: Settings) -> tuple[Finding, ...]:
         "datacentres": _examine_datacentres,
         "names in free text": _examine_names,
         "quality": _examine_quality,
+        "notices": describe_senders,
     }
     return tuple(_examine(subject, check, settings) for subject, check in checks.items())
 

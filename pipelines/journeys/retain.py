@@ -17,6 +17,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.journeys.copies import forget_overdue_subjects
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import destroy_overdue
+from pipelines.journeys.notify import forget_contacts
 from pipelines.lake.compact import Aim, compact_table
 from pipelines.lake.expire import Expiry, expire_rows
 from pipelines.lake.purge import purge_table
@@ -57,6 +58,7 @@ def retain(house: House) -> RetentionReport:
     with record_step("retain", "keys") as step:
         destroyed = destroy_overdue(house)
         forget_overdue_subjects(house)
+        forget_contacts(house)
         step.count(keys=len(destroyed))
     with hold_maintenance(house.ledger):
         tables = _retain_tables(house)

@@ -46,9 +46,9 @@ def read_signing_key(pem: bytes) -> Ed25519PrivateKey:
     return key
 
 
-def sign(payload: bytes, key: Ed25519PrivateKey) -> bytes:
+def sign(payload: bytes, key: Ed25519PrivateKey, media_type: str = MEDIA_TYPE) -> bytes:
     """The payload as a compact JWS."""
-    headers = {"kid": name_key(key.public_key()), "typ": MEDIA_TYPE}
+    headers = {"kid": name_key(key.public_key()), "typ": media_type}
     return jwt.PyJWS().encode(payload, key, algorithm=ALGORITHM, headers=headers).encode()
 
 

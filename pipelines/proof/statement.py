@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from pipelines.proof.signature import invalid
 Outcome = Literal["erased", "absent", "recomputed", "exempt", "expires", "unreachable"]
 PENDING = ("expires", "unreachable")
 # What certificates did not state at first, and what is left out where there is nothing to state.
-ADDED_FIELDS = ("version_before", "version_after", "until", "outlying_count", "report_digest")
+ADDED_FIELDS = ("version_before", "version_after", "until", "outlying_count", "report_digest", "recipients")
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -58,6 +58,19 @@ class ScanSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class RecipientOutcome:
+    """Somebody who had got what the deletion touches: when they were told, and when they said that it is done there.
+
+    told_at: None where they could not be told before the deletion was certified.
+    """
+
+    recipient_id: str
+    export_id: str
+    told_at: datetime | None = None
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """One deletion, who approved which plan, and its outcome per dataset; it holds no identifier of the subject.
 
@@ -77,6 +90,7 @@ class Certificate:
     kind: Literal["deletion"] = "deletion"
     sequence: int = 0
     previous: str | None = None
+    recipients: tuple[RecipientOutcome, ...] = ()
 
     @property
     def final(self) -> bool:
@@ -84,18 +98,18 @@ class Certificate:
         return self.scan.residual_count == 0 and all(part.outcome not in PENDING for part in self.datasets)
 
 
-Record = TypeVar("Record", Certificate, DatasetOutcome, ScanSummary)
+Record = TypeVar("Record", Certificate, DatasetOutcome, RecipientOutcome, ScanSummary)
 
 
 def write_statement(certificate: Certificate) -> bytes:
     """Canonical JSON: sorted keys, no spaces, times in UTC."""
-    record = asdict(certificate, dict_factory=leave_out_unstated) | {"final": certificate.final}
-    times = {key: value.astimezone(UTC) for key, value in record.items() if isinstance(value, datetime)}
-    return orjson.dumps(record | times, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+    record = asdict(certificate, dict_factory=state_fields) | {"final": certificate.final}
+    return orjson.dumps(record, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
 
 
-def leave_out_unstated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: value for name, value in pairs if value is not None or name not in ADDED_FIELDS}
+def state_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    stated = ((name, value) for name, value in pairs if value not in (None, ()) or name not in ADDED_FIELDS)
+    return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in stated}
 
 
 def read_statement(payload: bytes, name: str) -> Certificate:
@@ -132,9 +146,22 @@ def list_broken_rules(certificate: Certificate) -> Iterator[str]:
     names = [part.dataset for part in certificate.datasets]
     if not names or len(set(names)) < len(names):
         yield "must name at least one dataset, and each once"
+    yield from list_broken_recipient_rules(certificate.recipients)
     for part in certificate.datasets:
         rules = (*list_broken_outcome_rules(part, certificate.scan), *list_broken_span_rules(part, certificate.scan))
         yield from (f"dataset {part.dataset}: {rule}" for rule in rules)
+
+
+def list_broken_recipient_rules(recipients: Sequence[RecipientOutcome]) -> Iterator[str]:
+    exports = [each.export_id for each in recipients]
+    if len(set(exports)) < len(exports):
+        yield "must name each export once"
+    if not all(SAFE_NAME.fullmatch(name) for each in recipients for name in (each.recipient_id, each.export_id)):
+        yield "must name recipients and exports by ids of letters, digits, dots, hyphens and underscores"
+    if any(each.confirmed_at and not each.told_at for each in recipients):
+        yield "cannot be confirmed by somebody who was not told"
+    if any(time.tzinfo is None for each in recipients for time in (each.told_at, each.confirmed_at) if time):
+        yield "must give its times with their offset from UTC"
 
 
 def list_broken_outcome_rules(part: DatasetOutcome, scan: ScanSummary) -> Iterator[str]:
@@ -200,6 +227,8 @@ READERS: dict[Any, Callable[[Any], Any]] = {
     str | None: partial(read_optional, partial(read_exactly, str)),
     int | None: partial(read_optional, read_count),
     date | None: partial(read_optional, date.fromisoformat),
+    datetime | None: partial(read_optional, datetime.fromisoformat),
     ScanSummary: partial(read_record, ScanSummary),
     tuple[DatasetOutcome, ...]: lambda parts: tuple(read_record(DatasetOutcome, part) for part in parts),
+    tuple[RecipientOutcome, ...]: lambda parts: tuple(read_record(RecipientOutcome, part) for part in parts),
 }

@@ -29,6 +29,19 @@ class Extract:
     built_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows of a SELECT as text, their columns and count, and of each mart that it reads the first and last period.
+
+    Marts without rows are not among them.
+    """
+
+    text: str
+    columns: tuple[str, ...]
+    row_count: int
+    marts: Mapping[str, tuple[date, date]] = field(hash=False)
+
+
 def run_query(path: Path, sql: str, *, format: QueryFormat) -> str:  # noqa: A002 - the name of the CLI's option
     """The rows of one SELECT (or DESCRIBE, SHOW, SUMMARIZE) as an aligned table, CSV with a header, or a JSON array.
 
@@ -40,7 +53,38 @@ def run_query(path: Path, sql: str, *, format: QueryFormat) -> str:  # noqa: A00
         engine_errors("running the query"),
         open_engine(str(path), read_only=True, options=CONFINED) as engine,
     ):
-        return _render(_bind(engine, sql), format)
+        return _render(_bind(engine, sql), format)[0]
+
+
+def run_extract(
+    path: Path,
+    sql: str,
+    periods: Mapping[str, str],
+    *,
+    format: QueryFormat,  # noqa: A002 - as above
+) -> Answer:
+    """As `run_query`, with what is to be known of rows that are handed over.
+
+    periods: the period column of each mart. A mart that the SQL names in whatever way counts as read from its first row
+    to its last.
+    """
+    _require_warehouse(path)
+    with (
+        engine_errors("running the query"),
+        open_engine(str(path), read_only=True, options=CONFINED) as engine,
+    ):
+        rows = _bind(engine, sql)
+        text, row_count = _render(rows, format)
+        named = {name.rpartition(".")[2].strip('"') for name in engine.get_table_names(sql, qualified=True)}
+        spans = {mart: _find_span(engine, mart, periods[mart]) for mart in sorted(named & periods.keys())}
+        return Answer(text, tuple(rows.columns), row_count, {mart: span for mart, span in spans.items() if span})
+
+
+def _find_span(engine: duckdb.DuckDBPyConnection, mart: str, column: str) -> tuple[date, date] | None:
+    period = duckdb.ColumnExpression(column)
+    bounds = [duckdb.FunctionExpression(name, period) for name in ("min", "max")]
+    ((first, last),) = engine.table(f"marts.{mart}").aggregate(bounds).fetchall()
+    return None if first is None else (first, last)
 
 
 def read_periods(path: Path, columns: Mapping[str, Sequence[str]], first: date, last: date) -> Extract:
@@ -84,19 +128,20 @@ def _bind(engine: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyRelatio
         raise ConfigurationError(message, hint="`FROM meta.tables` and `DESCRIBE marts.<table>` show names") from None
 
 
-def _render(rows: duckdb.DuckDBPyRelation, format: QueryFormat) -> str:  # noqa: A002
+def _render(rows: duckdb.DuckDBPyRelation, format: QueryFormat) -> tuple[str, int]:  # noqa: A002
+    """The text, and how many rows it shows."""
     if format == "json":
         return _write_json(rows)
     # DuckDB can write each of its types as text; Polars cannot hold all of them.
     frame: pl.DataFrame = rows.select("COLUMNS(*)::VARCHAR").pl()
-    return frame.write_csv().removesuffix("\n") if format == "csv" else _draw_table(frame)
+    return frame.write_csv().removesuffix("\n") if format == "csv" else _draw_table(frame), frame.height
 
 
-def _write_json(rows: duckdb.DuckDBPyRelation) -> str:
+def _write_json(rows: duckdb.DuckDBPyRelation) -> tuple[str, int]:
     objects = rows.set_alias("query_row").select("to_json(query_row)::VARCHAR").fetchall()
     # Not-a-number and the infinities, which JSON has no word for, become null.
     values = [json.loads(text, parse_constant=lambda _: None) for (text,) in objects]
-    return json.dumps(values, ensure_ascii=False)
+    return json.dumps(values, ensure_ascii=False), len(values)
 
 
 def _draw_table(frame: pl.DataFrame) -> str:

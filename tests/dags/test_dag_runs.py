@@ -8,7 +8,7 @@ import pytest
 from pipelines.settings import REPOSITORY, load_settings, prepare_home
 from pipelines.synthetic import generate
 
-MEMBER = "u873659021"
+MEMBER, PHONE = "u873659021", "+819012345678"
 LONG_AGO = timedelta(days=60)
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("default")]
@@ -81,3 +81,24 @@ def test_a_missing_key_fails_the_task_at_once_and_says_so(run, home, capfd):
 
 def test_the_audit_of_an_empty_house_finds_it_in_order(run, landed):
     assert run("audit_residue") == {"plant_canaries": "success", "audit_residue": "success"}
+
+
+def test_messages_that_nothing_carries_yet_fail_no_task_and_stay(run, landed, capfd, caplog):
+    from pipelines.control.outbox import keep_contact, list_outbox
+    from pipelines.journeys.delete import request_deletion
+    from pipelines.journeys.house import open_house
+
+    house = open_house(load_settings())
+    request_id = request_deletion(house, MEMBER, request_key="old", facts=None, requested_at=house.now() - LONG_AGO)
+    contact = {"channel": "sms", "address": PHONE, "language": "ja"}
+    keep_contact(house.ledger, house.keyring, request_id=request_id, now=house.now(), **contact)
+
+    assert run("send_notices") == {"tell_delays": "success", "flush_notices": "success"}
+    assert {(message.template, message.state) for message in list_outbox(house.ledger)} == {
+        (None, "waiting"),
+        ("overdue", "pending"),
+    }
+    assert "no sms message goes out: no SMS gateway is set up" in caplog.text
+    written = caplog.text + "".join(capfd.readouterr())
+    assert PHONE not in written
+    assert MEMBER not in written
