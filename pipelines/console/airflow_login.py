@@ -25,7 +25,7 @@ QUIET_SECONDS = 60.0
 
 
 class AirflowAuthority:
-    """Airflow's permissions as roles: viewers read the runs of deletions, officers answer, admins change connections."""
+    """Airflow's permissions as roles: viewers see the runs of deletions, officers answer, admins edit connections."""
 
     def __init__(self, open_house: Callable[[], House]) -> None:
         self._open_house = open_house
