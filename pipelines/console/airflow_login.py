@@ -14,7 +14,7 @@ from airflow.configuration import conf
 from fastapi import Depends, HTTPException, Request, status
 
 from anonymization.keyring import Secret
-from pipelines.console.acts import note_act
+from pipelines.console.acts import note_refusal
 from pipelines.console.authority import ROLES, FindPerson, Login, Person, Role
 from pipelines.errors import TokumeiError
 from pipelines.journeys.house import House
@@ -56,9 +56,7 @@ class AirflowAuthority:
     def _note(self, actor: str, request: Request, wanted: str) -> None:
         """A ledger that is down changes nothing in the refusal."""
         with suppress(TokumeiError):
-            note_act(
-                self._open_house().ledger, actor, request.method.lower(), None, "refused", reason=f"needs {wanted}"
-            )
+            note_refusal(self._open_house(), actor, request, f"needs {wanted}")
 
 
 async def _find_user(request: Request) -> BaseUser | None:
