@@ -1,78 +1,110 @@
-"""The console's pages, as few as the tests of logging in and approving need."""
+"""The console as an application: every page and form with the role that it takes, and what holds for all answers.
 
-from collections.abc import Callable
-from html import escape
-from typing import Annotated
+`create_application` is all that a server needs; it knows nothing of Airflow.
+"""
 
-from fastapi import Depends, FastAPI, Form, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from __future__ import annotations
 
-from pipelines.console.approval import ApprovalError, Option, answer_plan, find_task
-from pipelines.console.authority import Authority, Person
-from pipelines.console.csrf import issue_token, require_token
-from pipelines.control.desk_secrets import open_desk_secrets
-from pipelines.control.requests import DeletionRequest, get_request, list_requests
-from pipelines.errors import TokumeiError
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fastapi import Depends, FastAPI, Request, Response
+
+from pipelines.console import acting, reading
+from pipelines.console.authority import Authority, FindPerson, Person, Role
+from pipelines.console.csrf import require_token
+from pipelines.console.failures import answer_failures
 from pipelines.journeys.house import House
 
-
-def create_application(open_house: Callable[[], House], authority: Authority) -> FastAPI:
-    """The pages below one prefix, for whom the authority lets in."""
-    console = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    console.add_exception_handler(ApprovalError, _tell_refusal)
-    console.add_exception_handler(TokumeiError, _tell_failure)
-
-    @console.get("/")
-    def list_all(person: Annotated[Person, Depends(authority.require("viewer"))]) -> HTMLResponse:
-        rows = "".join(_draw_row(request) for request in list_requests(open_house().ledger))
-        return _draw("Requests", f"<p>{escape(person.name)}</p><table>{rows}</table>")
-
-    @console.get("/requests/{request_id}")
-    def show(request_id: str, person: Annotated[Person, Depends(authority.require("viewer"))]) -> HTMLResponse:
-        house = open_house()
-        request = get_request(house.ledger, request_id)
-        task = find_task(person, request.plan_digest or "")
-        asks = request.state == "planned" and person.may("officer") and task is not None and task.option is None
-        form = _draw_form(request_id, issue_token(open_desk_secrets(house.settings).form, person)) if asks else ""
-        answered = f"<p>{task.option} by {task.answered_by}</p>" if task and task.option else ""
-        return _draw(f"Request {request_id}", f"<p>State: {request.state}</p>{answered}{form}")
-
-    @console.post("/requests/{request_id}/answer")
-    def answer(
-        request_id: str,
-        option: Annotated[Option, Form()],
-        person: Annotated[Person, Depends(require_token(authority, "officer", open_house))],
-        note: Annotated[str, Form()] = "",
-    ) -> RedirectResponse:
-        house = open_house()
-        answer_plan(house, person, get_request(house.ledger, request_id).plan_digest or "", option, note)
-        return RedirectResponse(f"../{request_id}", status_code=303)
-
-    return console
+HouseOpener = Callable[[], House]
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "same-origin",
+    "X-Robots-Tag": "noindex",
+}
 
 
-def _draw_row(request: DeletionRequest) -> str:
-    name = escape(request.request_id)
-    return f'<tr><td><a href="requests/{name}">{name}</a></td><td>{escape(request.state)}</td></tr>'
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing that can be asked for, what answers it, and the role that it takes."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    answer: Callable[..., Any]
+    role: Role
 
 
-def _draw_form(request_id: str, token: str) -> str:
-    return (
-        f'<form method="post" action="{request_id}/answer"><input type="hidden" name="token" value="{token}">'
-        '<label>Note <input name="note" maxlength="300"></label>'
-        '<button name="option" value="Approve">Approve</button><button name="option" value="Reject">Reject</button>'
-        "</form>"
-    )
+ROUTES = (
+    Route("GET", "/", reading.show_requests, "viewer"),
+    Route("GET", "/requests/{request_id}", reading.show_request, "viewer"),
+    Route("GET", "/requests/{request_id}/progress", reading.show_progress, "viewer"),
+    Route("GET", "/requests/{request_id}/certificate", reading.show_certificate, "viewer"),
+    Route("GET", "/requests/{request_id}/certificate.jws", reading.send_certificate, "viewer"),
+    Route("GET", "/requests/{request_id}/export.{form}", reading.send_export, "officer"),
+    Route("POST", "/requests/{request_id}/approve", acting.approve, "officer"),
+    Route("POST", "/requests/{request_id}/reject", acting.reject, "officer"),
+    Route("POST", "/requests/{request_id}/refuse", acting.refuse, "officer"),
+    Route("GET", "/find", reading.show_search, "officer"),
+    Route("POST", "/find", acting.find_member, "officer"),
+    Route("GET", "/file", reading.show_filing, "officer"),
+    Route("POST", "/file", acting.file, "officer"),
+    Route("GET", "/holds", reading.show_holds, "viewer"),
+    Route("POST", "/holds", acting.place, "officer"),
+    Route("POST", "/holds/{hold_id}/release", acting.release, "admin"),
+    Route("GET", "/deadlines", reading.show_deadlines, "viewer"),
+    Route("GET", "/audits", reading.show_audits, "viewer"),
+    Route("GET", "/datasets", reading.show_datasets, "viewer"),
+    Route("GET", "/notices", reading.show_notices, "viewer"),
+    Route("POST", "/notices/{message_id}/retry", acting.retry, "admin"),
+    Route("GET", "/recipients", reading.show_recipients, "viewer"),
+    Route("GET", "/static/{name}", reading.send_static, "viewer"),
+)
 
 
-def _draw(title: str, body: str) -> HTMLResponse:
-    page = f'<!doctype html><html lang="en"><title>{title}</title><main><h1>{title}</h1>{body}</main></html>'
-    return HTMLResponse(page, headers={"Cache-Control": "no-store", "Referrer-Policy": "same-origin"})
+def create_application(house_opener: HouseOpener, authority: Authority) -> FastAPI:
+    """The console of an installation. house_opener: called for each request; what it raises is answered with 503.
+
+    authority: says who asks, and whether they may; nothing here is answered to anybody else.
+    """
+    application = FastAPI(title="Privacy", docs_url=None, redoc_url=None, openapi_url=None)
+    application.state.open_house = house_opener
+    for route in ROUTES:
+        application.add_api_route(
+            route.path,
+            route.answer,
+            methods=[route.method],
+            dependencies=[Depends(_admit(_choose_door(route, house_opener, authority)))],
+            response_model=None,
+        )
+    answer_failures(application)
+    application.middleware("http")(_guard_answer)
+    return application
 
 
-def _tell_refusal(_request: Request, error: Exception) -> Response:
-    return HTMLResponse(f'<p role="alert">{escape(str(error))}</p>', getattr(error, "status", 502))
+def _choose_door(route: Route, house_opener: HouseOpener, authority: Authority) -> FindPerson:
+    """Whatever changes something takes a form of ours besides the role."""
+    if route.method == "POST":
+        return require_token(authority, route.role, house_opener)
+    return authority.require(route.role)
 
 
-def _tell_failure(_request: Request, error: Exception) -> Response:
-    return HTMLResponse(f'<p role="alert">{escape(str(error))}</p>', 503)
+def _admit(find_person: FindPerson) -> Callable[..., None]:
+    """Let handlers know who was let in."""
+
+    def admit(request: Request, person: Person = Depends(find_person)) -> None:  # noqa: B008 - made here
+        request.state.person = person
+
+    return admit
+
+
+async def _guard_answer(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Nothing of outside is loaded, nobody else's page shows it, nothing is kept by the browser."""
+    response = await answer(request)
+    response.headers.update(HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
