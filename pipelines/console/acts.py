@@ -17,8 +17,8 @@ from pipelines.journeys.house import House
 Outcome = Literal["done", "refused", "failed"]
 
 
-def note_act(  # noqa: PLR0913 - an act has these facts
-    ledger: sa.Engine, person: str, act: str, object_id: str | None, outcome: Outcome, *, reason: str | None = None
+def note_act(  # noqa: PLR0913, PLR0917 - an act has these facts
+    ledger: sa.Engine, person: str, act: str, object_id: str | None, outcome: Outcome, reason: str | None = None
 ) -> None:
     """Note an act by a named person; object_id: of a request, plan or hold, never of a member; reason: its kind."""
     row = {
