@@ -7,8 +7,10 @@ rebuilds the marts, scans every byte, and certifies.
 
 **Runs** when marts were built, and every morning. **Publishes** `deletion_certificates`, which starts `audit_residue`.
 
-**To approve**, a compliance user opens the task `approve` and answers; rejecting leaves every request as planned, and
-the next run plans anew. Nothing approves by itself.
+**To approve**, one of the officers named in `TOKUMEI_OFFICERS` answers: at "Privacy" in the navigation, or in the task
+`approve` itself, which is the same answer. It is given once, by a named person, and nothing approves by itself.
+Rejecting leaves every request as planned, and the next run plans anew; so does an approval by whoever filed one of the
+requests, which fails `carry_out_plan` where `TOKUMEI_FOUR_EYES` is set.
 
 **When `approve` waits for long**, people who asked to be deleted wait: remind the compliance officer. Nothing else
 is held up, but no further plan is made until it is answered. Deadline alerts look after 1, 7, 14, 21, 28 and 31 days
@@ -38,9 +40,10 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import AssetOrTimeSchedule, dag, task
 
 from pipelines import orchestration
+from pipelines.settings import load_settings
 
+OFFICERS = [{"id": name, "name": name} for name in load_settings().officer_names]
 PLAN = "ti.xcom_pull(task_ids='plan_deletions')"
-COMPLIANCE = {"id": "compliance-officer", "name": "compliance-officer"}
 
 
 @dag(
@@ -60,7 +63,7 @@ def propagate_deletions() -> None:
         task_id="approve",
         subject=f"Deletion plan {{{{ {PLAN}['digest'] }}}}",
         body=f"{{{{ {PLAN}['request_count'] }}}} requests\n\n{{{{ {PLAN}['datasets'] | join('\n\n') }}}}",
-        assigned_users=[COMPLIANCE],
+        assigned_users=OFFICERS,
     )
     carried_out = task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(
         orchestration.carry_out_plan

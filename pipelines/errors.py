@@ -98,6 +98,10 @@ class PlanChangedError(DeletionError):
     """What the approved plan covers has changed since it was made."""
 
 
+class SameEyesError(DeletionError):
+    """Whoever filed a request would approve it, where four eyes are set."""
+
+
 class PlanTooLargeError(DeletionError):
     """A plan would take a larger share of some dataset, or of all members, than anybody has accepted."""
 

@@ -17,6 +17,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCES = ("access", "devices", "searches", "surveys", "accounts", "requests")
 MOST_PROCESSES = 64
 SHARE = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+OFFICERS = re.compile(r" *[\w.@+-]{1,100} *(?:, *[\w.@+-]{1,100} *)*")
 MOST_DAYS = 3650
 MOST_CANARIES = 9  # fewer than any mart shows
 MEMORY = re.compile(r"[0-9]+(?:\.[0-9]+)? ?[KMGT]i?B", re.IGNORECASE)
@@ -154,7 +155,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         longest_copy_days=_read_number(
             "TOKUMEI_LONGEST_COPY_DAYS", given.get("TOKUMEI_LONGEST_COPY_DAYS", "400"), "days"
         ),
-        officers=given.get("TOKUMEI_OFFICERS", "compliance-officer"),
+        officers=_read_officers(given.get("TOKUMEI_OFFICERS", "compliance-officer")),
         four_eyes=_read_switch("TOKUMEI_FOUR_EYES", given.get("TOKUMEI_FOUR_EYES", "0")),
         access_export_days=_read_days("TOKUMEI_ACCESS_EXPORT_DAYS", given.get("TOKUMEI_ACCESS_EXPORT_DAYS", "30")),
         intake_port=_read_port("TOKUMEI_INTAKE_PORT", given.get("TOKUMEI_INTAKE_PORT", "18090")),
@@ -204,6 +205,16 @@ def _read_number(name: str, number: str, unit: str) -> int:
     if not (number.isascii() and number.isdigit()):
         raise ConfigurationError(f"{name} is not a whole number", hint=f"set it to {unit} such as 60")
     return int(number)
+
+
+def _read_officers(names: str) -> str:
+    """Without a single name anybody could approve; what Airflow separates users with is no part of one."""
+    if not OFFICERS.fullmatch(names):
+        raise ConfigurationError(
+            "TOKUMEI_OFFICERS names nobody, or somebody whom Airflow cannot know",
+            hint="separate names of letters, digits and .@+-_ by commas",
+        )
+    return names
 
 
 def _read_switch(name: str, switch: str) -> int:

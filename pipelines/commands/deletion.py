@@ -39,7 +39,9 @@ def file_request(  # noqa: PLR0913 - a request has these facts
     facts = AccountFacts(open_listings or 0, open_trades or 0, last_date, house.now().date()) if given else None
     asked_at = requested_on.replace(tzinfo=house.settings.zone) if requested_on else None
     key = f"cli-{uuid4()}"
-    request_id = request_deletion(house, user_id, request_key=key, facts=facts, requested_at=asked_at)
+    request_id = request_deletion(
+        house, user_id, request_key=key, facts=facts, requested_at=asked_at, requested_by=getuser()
+    )
     print_record({"request_id": request_id}, as_json=as_json, draw=lambda record: record["request_id"])
 
 

@@ -146,3 +146,16 @@ desk_acts = sa.Table(  # who did what at the console, and who was refused
     sa.Column("outcome", sa.String(16), nullable=False),  # done | refused | failed
     sa.Column("reason", sa.String(64)),
 )
+
+residue_audits = sa.Table(  # what each audit of everything that is stored came to
+    "residue_audits",
+    metadata,
+    sa.Column("audit_id", sa.Integer, primary_key=True),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant, nullable=False),
+    sa.Column("certificate_count", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("tombstone_count", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("file_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("byte_count", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("failure", sa.String(64)),  # its kind, never its text; null when everything was in order
+)

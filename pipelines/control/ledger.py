@@ -117,6 +117,7 @@ deletion_requests = sa.Table(
     sa.Column("earlier_plans", Names),  # what was carried out of it before a hold stopped the rest
     sa.Column("known_keys", sa.Text),  # ids of the keys under which its member was known when it was filed
     sa.Column("sealed_extension", sa.LargeBinary),  # pseudonyms under later keys, which no move of the request touches
+    sa.Column("requested_by", sa.String(100)),  # who filed it in the member's name; null where the member asked
 )
 
 kept_subjects = sa.Table(

@@ -50,7 +50,8 @@ class DeletionRequest:
     due_on: the last day of the time that was promised, None until the request was first decided. held_datasets: the
     lake tables whose holds keep the rest of a held request; earlier_plans: digests of the plans carried out before.
     known_keys: ids of the keys that they were made under when it was filed, separated by spaces. sealed_extension:
-    pseudonyms under later keys, which ingestion adds and no move touches, so that none is lost to one.
+    pseudonyms under later keys, which ingestion adds and no move touches, so that none is lost to one. requested_by:
+    the name of whoever filed it in the member's name, None where nobody did.
     """
 
     request_id: str
@@ -68,6 +69,7 @@ class DeletionRequest:
     earlier_plans: tuple[str, ...] = ()
     known_keys: str | None = None
     sealed_extension: bytes | None = None
+    requested_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,12 @@ def _enter(connection: sa.Connection, requests: Sequence[DeletionRequest]) -> in
         names = [column.name for column in deletion_requests.columns]
         rows = [{name: getattr(request, name) for name in names} | {"state": "received"} for request in new]
         connection.execute(sa.insert(deletion_requests), rows)
-    moves = [(request, Move("received", request.requested_at, request.channel)) for request in new]
-    _record_moves(connection, moves)
+    _record_moves(connection, [(each, Move("received", each.requested_at, _name_asker(each))) for each in new])
     return len(new)
+
+
+def _name_asker(request: DeletionRequest) -> str:
+    return request.requested_by or request.channel
 
 
 def list_requests(engine: sa.Engine, states: Sequence[str] = ()) -> tuple[DeletionRequest, ...]:

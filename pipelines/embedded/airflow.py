@@ -65,7 +65,7 @@ class EmbeddedAirflow:
             prepare_home(self.config)
             lock = resources.enter_context(locked_home(home))
             resources.enter_context(temporary_folder(self.config.temporary_folder))
-            self._passwords = load_passwords(home)
+            self._passwords = load_passwords(home, self.config.officers)
             environment = process_environment(self.config)
             self._announce("preparing the metadata database")
             prepare_database(home, environment, component_log(home, "database"))

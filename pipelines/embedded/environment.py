@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from pipelines.embedded.credentials import ROLES, load_component_secrets, passwords_file
+from pipelines.embedded.credentials import COMPLIANCE_OFFICER, list_users, load_component_secrets, passwords_file
 from pipelines.settings import REPOSITORY, Settings
 
 Options = Mapping[str, Mapping[str, object]]
@@ -19,7 +19,7 @@ class AirflowConfig:
     """Where the embedded Airflow lives and listens.
 
     `home` is the AIRFLOW_HOME; `port` serves the UI and the REST API, `port + 1` the tasks; `environment` reaches every
-    process and wins over the settings made here.
+    process and wins over the settings made here; `officers` are the users who may answer human tasks.
     """
 
     home: Path
@@ -28,6 +28,7 @@ class AirflowConfig:
     port: int
     environment: Mapping[str, str] = field(default_factory=dict)
     with_triggerer: bool = False
+    officers: tuple[str, ...] = (COMPLIANCE_OFFICER,)
 
     @property
     def url(self) -> str:
@@ -50,6 +51,7 @@ def configure(settings: Settings) -> AirflowConfig:
         plugins_folder=None,
         port=settings.airflow_port,
         with_triggerer=True,  # watches landing
+        officers=settings.officer_names,
         environment={f"TOKUMEI_{item.name.upper()}": str(getattr(settings, item.name)) for item in fields(settings)},
     )
 
@@ -82,7 +84,7 @@ def _running_settings(config: AirflowConfig) -> Options:
             "parallelism": 4,
             "execution_api_server_url": config.execution_url,
             "simple_auth_manager_all_admins": False,
-            "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in ROLES.items()),
+            "simple_auth_manager_users": _list_users(config),
             "simple_auth_manager_passwords_file": passwords_file(config.home),
             "hostname_callable": "socket.gethostname",  # the default asks the name server
         },
@@ -102,6 +104,10 @@ def _running_settings(config: AirflowConfig) -> Options:
             "dag_bundle_storage_path": config.home / "bundles",  # the default is /tmp
         },
     }
+
+
+def _list_users(config: AirflowConfig) -> str:
+    return ",".join(f"{user}:{role}" for user, role in list_users(config.officers).items())
 
 
 def _privacy_settings() -> Options:

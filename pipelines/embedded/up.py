@@ -8,7 +8,7 @@ from contextlib import suppress
 import typer
 
 from pipelines.embedded.airflow import EmbeddedAirflow
-from pipelines.embedded.credentials import ROLES, passwords_file
+from pipelines.embedded.credentials import list_users, passwords_file
 from pipelines.embedded.environment import AirflowConfig, configure
 from pipelines.errors import TokumeiError
 from pipelines.settings import load_settings
@@ -17,7 +17,7 @@ from pipelines.settings import load_settings
 def run_until_interrupted(config: AirflowConfig) -> None:
     """Start Airflow, say where it is, and stay."""
     with suppress(KeyboardInterrupt), EmbeddedAirflow(config, announce=typer.echo) as airflow:
-        typer.echo(f"Airflow is at {config.url}, for the users {' and '.join(ROLES)}")
+        typer.echo(f"Airflow is at {config.url}, for the users {', '.join(list_users(config.officers))}")
         typer.echo(f"their passwords are in {passwords_file(config.home)}")
         typer.echo("Ctrl-C ends it")
         airflow.wait_until_interrupted()

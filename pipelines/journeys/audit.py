@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.control.desk import AuditRow, record_audit
 from pipelines.control.requests import list_requests
 from pipelines.control.subjects import read_departed
 from pipelines.deletion.inventory import find_undeclared
-from pipelines.errors import CertificateInvalidError, UndeclaredDataError
+from pipelines.errors import CertificateInvalidError, TokumeiError, UndeclaredDataError
 from pipelines.ingestion.file_names import read_file_names
 from pipelines.journeys.canaries import check_canaries
 from pipelines.journeys.certify import require_clean, scan_for_subjects, scan_stored
@@ -41,8 +42,21 @@ class Audit:
 def audit(house: House) -> Audit:
     """Verify the certificate chain, compare the lake with the contracts, and scan for canaries and for who left.
 
-    Canaries are the identifiers of TOKUMEI_CANARIES, and the planted people whose deletion is completed.
+    Canaries are the identifiers of TOKUMEI_CANARIES, and the planted people whose deletion is completed. What it came
+    to is kept in the ledger, whether everything was in order or not.
     """
+    started_at = house.now()
+    try:
+        done = _audit(house)
+    except TokumeiError as error:
+        record_audit(house.ledger, AuditRow(started_at, house.now(), 0, 0, 0, 0, type(error).__name__))
+        raise
+    figures = (done.certificate_count, done.tombstone_count, done.file_count, done.byte_count)
+    record_audit(house.ledger, AuditRow(started_at, house.now(), *figures, None))
+    return done
+
+
+def _audit(house: House) -> Audit:
     with record_step("audit", "home") as step:
         certificates = verify_certificates(house)
         require_declared(house)

@@ -46,6 +46,7 @@ from pipelines.errors import ConfigurationError, PlanChangedError
 from pipelines.journeys.audit import require_declared
 from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.decide import PIPELINE, find_holds
+from pipelines.journeys.four_eyes import require_four_eyes
 from pipelines.journeys.house import House
 from pipelines.journeys.ingest import find_files, ingest
 from pipelines.journeys.keys import renew_keyring
@@ -81,18 +82,28 @@ def accept_landed(house: House) -> tuple[Delivery, ...]:
     return ingest(house, find_files(house, ("requests",)))
 
 
-def request_deletion(
-    house: House, user_id: str, *, request_key: str, facts: AccountFacts | None, requested_at: datetime | None = None
+def request_deletion(  # noqa: PLR0913 - a request has these facts
+    house: House,
+    user_id: str,
+    *,
+    request_key: str,
+    facts: AccountFacts | None,
+    requested_at: datetime | None = None,
+    channel: str = "cli",
+    requested_by: str | None = None,
 ) -> str:
-    """File one request by hand and return its id; the user id is not kept.
+    """File one request and return its id; the user id is not kept.
 
     requested_at: when the member asked, if that was earlier; the time until the due date runs from there.
+    requested_by: who files it in the member's name, and may not approve it where four eyes are set.
     """
     now = house.now()
     asked_at = min(requested_at or now, now)
     keyring = renew_keyring(house).keyring  # somebody may have rotated a key since the house was opened
-    request = new_request(keyring, user_id, request_key=request_key, channel="cli", requested_at=asked_at, facts=facts)
-    enter_request(house.ledger, request)
+    request = new_request(
+        keyring, user_id, request_key=request_key, channel=channel, requested_at=asked_at, facts=facts
+    )
+    enter_request(house.ledger, replace(request, requested_by=requested_by))
     return request.request_id
 
 
@@ -120,9 +131,13 @@ def plan_deletions(house: House, *, accept_share: float | None = None) -> Planne
 
 
 def approve_plan(house: House, digest: str, *, approved_by: str) -> None:
-    """Note that a named person approves exactly this plan; PlanChangedError when it covers nobody any more."""
+    """Note that a named person approves exactly this plan.
+
+    PlanChangedError when it covers nobody any more, SameEyesError when four eyes are set and it was they who asked.
+    """
     plan = get_plan(house.ledger, digest)
     _require_current(house, plan, ("planned", *APPROVED_STATES))
+    require_four_eyes(house, digest, approver=approved_by)
     record_approval(house.ledger, digest, approved_by=approved_by, approved_at=house.now())
     move_requests(
         house.ledger, list_planned(house.ledger, digest, "planned"), Move("approved", house.now(), approved_by)

@@ -172,7 +172,7 @@ def airflow(first_start: FirstStart) -> Iterator[EmbeddedAirflow]:
 def test_up_says_where_to_log_in_and_ends_at_an_interrupt(first_start: FirstStart):
     assert first_start.exit_code == 0
     assert first_start.config.url in first_start.output
-    assert "engineer and compliance-officer" in first_start.output
+    assert "auditor, compliance-officer, engineer" in first_start.output
     assert str(first_start.config.home / "passwords.json") in first_start.output
     assert first_start.output.endswith("ending every process\n")
 

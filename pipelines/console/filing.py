@@ -1,0 +1,100 @@
+"""A request that an officer files in a member's name, from the form to the journey that carries it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from importlib import import_module
+from inspect import signature
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from pipelines.control.subjects import AccountFacts
+from pipelines.errors import ConfigurationError
+from pipelines.journeys.delete import request_deletion
+from pipelines.journeys.house import House
+
+CHANNEL = "desk"
+Kind = Literal["deletion", "access", "restrict", "unrestrict", "correct"]
+
+
+def _read_given(value: object) -> object:
+    """What is left empty in a form is not given."""
+    return None if value == "" else value
+
+
+GivenDate = Annotated[date | None, BeforeValidator(_read_given)]
+GivenCount = Annotated[int | None, BeforeValidator(_read_given), Field(ge=0, le=10**6)]
+
+
+class Filing(BaseModel):
+    """What the form says. requested_on: the day on which the member asked. attribute to event_date: of a correction."""
+
+    kind: Kind
+    user_id: str = Field(min_length=1, max_length=256, repr=False)
+    request_key: str = Field(pattern="desk-[0-9a-f-]{36}", max_length=41)
+    requested_on: GivenDate = None
+    last_transaction: GivenDate = None
+    open_trades: GivenCount = None
+    open_listings: GivenCount = None
+    attribute: str = Field(default="", max_length=64)
+    value: str = Field(default="", max_length=500, repr=False)
+    event_date: GivenDate = None
+
+
+def file_request(house: House, person: str, filing: Filing) -> str:
+    """File a request and return its id; the member's id is not kept. ConfigurationError for what cannot be filed."""
+    asked_at = _find_moment(house, filing.requested_on)
+    if filing.kind == "deletion":
+        return _file_deletion(house, person, filing, asked_at)
+    return str(
+        load_rights().file_right(
+            house,
+            filing.kind,
+            filing.user_id,
+            request_key=filing.request_key,
+            channel=CHANNEL,
+            requested_by=person,
+            requested_at=asked_at,
+            detail=_read_detail(filing) if filing.kind == "correct" else None,
+        )
+    )
+
+
+def load_rights() -> Any:  # noqa: ANN401 - a module
+    """The journey of rights other than deletion."""
+    try:
+        return import_module("pipelines.journeys.rights")
+    except ImportError:  # fallback: until it is there
+        raise ConfigurationError("this right cannot be asked for here yet", hint="file a deletion") from None
+
+
+def _file_deletion(house: House, person: str, filing: Filing, asked_at: datetime) -> str:
+    named: dict[str, Any] = {"channel": CHANNEL, "requested_by": person}
+    known = signature(request_deletion).parameters  # fallback: until it takes both
+    return request_deletion(
+        house,
+        filing.user_id,
+        request_key=filing.request_key,
+        facts=_read_facts(house, filing),
+        requested_at=asked_at,
+        **{name: value for name, value in named.items() if name in known},
+    )
+
+
+def _read_facts(house: House, filing: Filing) -> AccountFacts | None:
+    """Facts that stand in for those of the accounts source; None where none of them is given."""
+    if (filing.last_transaction, filing.open_trades, filing.open_listings) == (None, None, None):
+        return None
+    return AccountFacts(filing.open_listings or 0, filing.open_trades or 0, filing.last_transaction, house.now().date())
+
+
+def _read_detail(filing: Filing) -> dict[str, str]:
+    detail = {"attribute": filing.attribute, "value": filing.value}
+    return detail | ({"event_date": filing.event_date.isoformat()} if filing.event_date else {})
+
+
+def _find_moment(house: House, day: date | None) -> datetime:
+    """Now, or the beginning of an earlier day of the service's."""
+    now = house.now()
+    return now if day is None or day >= now.date() else datetime.combine(day, time(), house.settings.zone)

@@ -1,0 +1,77 @@
+"""What the console says, in one of its languages: texts, names of states and kinds, numbers, days and moments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+import yaml
+from babel import dates, numbers
+
+Language = Literal["en", "ja"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+@cache
+def read_texts() -> Mapping[Language, Mapping[str, str]]:
+    """Every text by language and key."""
+    both = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text(encoding="utf-8"))
+    return MappingProxyType(
+        {
+            language: MappingProxyType({key: str(texts[language]) for key, texts in both.items()})
+            for language in LANGUAGES
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Texts, numbers and times as readers of a language expect them; nothing given to it is ever read as a template."""
+
+    language: Language
+    zone: ZoneInfo
+
+    def text(self, key: str, **values: str) -> str:
+        return read_texts()[self.language][key].format_map(values)
+
+    def name(self, kind: str, value: str) -> str:
+        """What people call a state, a kind of request, a strategy; the value itself where nobody has a word for it."""
+        return read_texts()[self.language].get(f"{kind}.{value}", value)
+
+    def count(self, value: int) -> str:
+        return str(numbers.format_decimal(value, format="#,##0", locale=self.language))
+
+    def bytes(self, value: int) -> str:
+        return f"{numbers.format_decimal(value / 2**20, format='#,##0.0', locale=self.language)} MiB"
+
+    def day(self, day: date) -> str:
+        return str(dates.format_date(day, format="medium" if self.language == "en" else "long", locale=self.language))
+
+    def moment(self, moment: datetime) -> str:
+        """Day and time in the service's time zone."""
+        local = moment.astimezone(self.zone)
+        return f"{self.day(local.date())} {dates.format_time(local, format='HH:mm', locale=self.language)}"
+
+    def days(self, days: int) -> str:
+        return self.text("days.one" if days == 1 else "days.many", days=self.count(days))
+
+    def left(self, days: int) -> str:
+        """How long there is until a due date, or how long ago it was."""
+        if days == 0:
+            return self.text("left.today")
+        return self.text("left.more" if days > 0 else "left.over", days=self.days(abs(days)))
+
+
+def choose_language(asked: str | None, kept: str | None, accepted: str) -> Language:
+    """The language that is asked for, else the one of last time, else the browser's first that we speak."""
+    for wish in (asked, kept, *(part.partition(";")[0] for part in accepted.split(","))):
+        for language in LANGUAGES:
+            if wish and wish.strip().lower().partition("-")[0] == language:
+                return language
+    return "en"
