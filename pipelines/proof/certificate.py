@@ -1,4 +1,4 @@
-"""Deletion certificates: signed, chained, holding no identifier, and verifiable offline by any JOSE library."""
+"""Certificates: signed, chained, holding no identifier, and verifiable offline by any JOSE library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from pipelines.proof.signature import (
 from pipelines.proof.statement import (
     Certificate,
     DatasetOutcome,
+    Kind,
     Outcome,
+    RecipientOutcome,
     ScanSummary,
     check_statement,
     read_statement,
@@ -37,7 +39,9 @@ from pipelines.proof.statement import (
 __all__ = [
     "Certificate",
     "DatasetOutcome",
+    "Kind",
     "Outcome",
+    "RecipientOutcome",
     "ScanSummary",
     "Verified",
     "issue",
