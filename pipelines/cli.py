@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from anonymization.errors import AnonymizationError
-from pipelines.commands import data, deletion, hold, keys, notices, proof, quality, recipients, restriction
+from pipelines.commands import data, deletion, hold, keys, notices, proof, quality, recipients, restriction, rights
 from pipelines.errors import TokumeiError
 from pipelines.telemetry import log_to_stderr
 
@@ -17,10 +17,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(data.app)
 app.add_typer(proof.app)
 app.add_typer(restriction.app)
+app.add_typer(rights.asked)
 app.add_typer(quality.app)
 app.add_typer(notices.app)
 app.add_typer(recipients.app)
 app.add_typer(deletion.app, name="delete")
+app.add_typer(rights.app, name="rights")
 app.add_typer(proof.certificate, name="certificate")
 app.add_typer(hold.app, name="hold")
 app.add_typer(recipients.recipient, name="recipient")

@@ -118,6 +118,14 @@ class UndeclaredDataError(DeletionIncompleteError):
     """Something is stored that no contract declares and that is not the house's own: no deletion would reach it."""
 
 
+class RightsError(DeletionError):
+    """Page a person: a request for access, correction or suspension of use cannot go on, and is not complete."""
+
+
+class ProofFailedError(RightsError):
+    """What was done for a request is not what an independent look at the stored bytes shows."""
+
+
 class DeadlineMissedError(DeletionError):
     """Requests are past the day by which their deletion was promised."""
 

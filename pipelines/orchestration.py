@@ -180,9 +180,12 @@ def build_marts(dag_run: DagRun | None = None) -> dict[str, int]:
     """Build and publish the marts of touched dates, in a backfill those of its date too; returns the rows of each."""
     from pipelines.journeys.build_marts import build_marts as build
     from pipelines.journeys.build_marts import rebuild_marts
+    from pipelines.journeys.suspension import finish_suspensions
 
     house, day = _house(), find_backfill_date(dag_run)
-    return dict((rebuild_marts(house, day, day) if day else build(house)).tables)
+    published = rebuild_marts(house, day, day) if day else build(house)
+    finish_suspensions(house)  # those whose proof had to wait for this
+    return dict(published.tables)
 
 
 def find_backfill_date(dag_run: DagRun | None) -> date | None:
@@ -254,15 +257,21 @@ def plan_deletions() -> dict[str, Any] | None:
 @task_step
 def carry_out_plan(plan: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, Any]:
     """Record who approved the plan, as Airflow's server says, and carry it out; returns rows and files by table."""
-    from pipelines.errors import DeletionError
     from pipelines.journeys.delete import approve_plan, run_plan
+
+    responder, house = read_responder(answer), _house()
+    approve_plan(house, plan["digest"], approved_by=responder)
+    return dict(run_plan(house, plan["digest"]))
+
+
+def read_responder(answer: Mapping[str, Any]) -> str:
+    """The name of the user who approved, as Airflow's server says; DeletionError when nobody with a name did."""
+    from pipelines.errors import DeletionError
 
     responder = (answer.get("responded_by_user") or {}).get("name")
     if answer.get("chosen_options") != ["Approve"] or not responder:
         raise DeletionError("the plan was not approved by a named user", hint="answer the task as a compliance user")
-    house = _house()
-    approve_plan(house, plan["digest"], approved_by=str(responder))
-    return dict(run_plan(house, plan["digest"]))
+    return str(responder)
 
 
 @task_step

@@ -106,6 +106,7 @@ def build(
     """Build the marts of all touched dates, and of those named, and publish the warehouse."""
     from pipelines.journeys.build_marts import build_marts, rebuild_marts
     from pipelines.journeys.house import open_house
+    from pipelines.journeys.suspension import finish_suspensions
 
     house = open_house(load_settings())
     if first or last:
@@ -113,6 +114,7 @@ def build(
         typer.echo(f"{len(published.event_dates)} dates rebuilt")
     else:
         published = build_marts(house)
+    finish_suspensions(house)
     for table, rows in published.tables.items():
         typer.echo(f"marts.{table}: {rows} rows")
 

@@ -10,9 +10,11 @@ from datetime import datetime
 import polars as pl
 
 from anonymization.keyring import Keyring, unseal
-from pipelines.control.restrictions import Restriction
+from pipelines.control.restrictions import REQUEST, Restriction
+from pipelines.control.rights import RightsRequest
 from pipelines.deletion.extension import extend_sealed, read_key_ids
 from pipelines.deletion.request import Subject, identify_subjects, name_keys, read_subject, seal_subject
+from pipelines.deletion.rights import unseal_detail, unseal_right
 
 
 def new_restrictions(  # noqa: PLR0913 - a restriction has these facts
@@ -38,6 +40,21 @@ def new_restrictions(  # noqa: PLR0913 - a restriction has these facts
         )
         for subject in identify_subjects(user_ids, keyring)
     ]
+
+
+def restriction_of(request: RightsRequest, keyring: Keyring, *, restricted_at: datetime) -> Restriction:
+    """The restriction that a request asks for, of the member alone: links tell which devices go with them."""
+    subject = Subject(users=unseal_right(request, keyring).users)
+    return Restriction(
+        restriction_id=request.request_id,
+        user_pseudonym=subject.users["membership"][-1],
+        ground=REQUEST,
+        sealed_subject=seal_subject(subject, keyring),
+        known_keys=request.known_keys,
+        restricted_at=restricted_at,
+        restricted_by=request.requested_by,
+        reason=unseal_detail(request, keyring).get("reason"),
+    )
 
 
 def unseal_restricted(restriction: Restriction, keyring: Keyring) -> Subject:

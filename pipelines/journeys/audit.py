@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipelines.control.desk import AuditRow, record_audit
 from pipelines.control.requests import list_requests
+from pipelines.control.rights import list_rights
 from pipelines.control.subjects import read_departed
 from pipelines.deletion.inventory import find_undeclared
 from pipelines.errors import CertificateInvalidError, TokumeiError, UndeclaredDataError
@@ -87,10 +88,12 @@ def verify_certificates(house: House) -> tuple[Verified, ...]:
     directory = house.settings.certificates
     chain = verify_all(directory) if any(directory.glob("*.jws")) else ()
     certified = {verified.certificate.request_id for verified in chain}
-    missing = [item for item in list_requests(house.ledger, ("completed",)) if item.request_id not in certified]
+    completed = [request.request_id for request in list_requests(house.ledger, ("completed",))]
+    completed += [request.request_id for request in list_rights(house.ledger, ("completed",))]
+    missing = [request_id for request_id in completed if request_id not in certified]
     if missing:
         raise CertificateInvalidError(
-            f"{len(missing)} completed requests have no certificate, first {missing[0].request_id}",
+            f"{len(missing)} completed requests have no certificate, first {missing[0]}",
             hint="restore the certificates from a copy kept elsewhere and tell the compliance officer",
         )
     return chain

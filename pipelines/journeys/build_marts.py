@@ -32,6 +32,8 @@ from pipelines.warehouse.describe import QualityRow, record_quality
 from pipelines.warehouse.directory import sweep_dead_builds
 from pipelines.warehouse.export import is_exported
 from pipelines.warehouse.extract import read_content, read_mart
+from pipelines.warehouse.relations import RESTRICTIONS
+from pipelines.warehouse.relations import digest_restricted as digest_inputs
 from pipelines.warehouse.serve import publish_warehouse
 
 
@@ -58,7 +60,7 @@ def build_marts(house: House, also: Iterable[date] = ()) -> PublishedMarts:
     digests, touched = unbuilt_digests(house.ledger), unbuilt_dates(house.ledger)
     dates = sorted({*touched, *also})
     with record_step("build_marts", "marts") as step:
-        current = None if dates else _find_current(house)
+        current = None if dates else _find_current(house, restricted)
         published = current or _publish(house, dates, restricted)
         sweep_dead_builds(house.settings.warehouse_directory)
         mark_built(house.ledger, touched, digests)
@@ -87,7 +89,7 @@ def _find_dates(house: House, first: date, last: date) -> frozenset[date]:
     return frozenset(day for day in dates if first <= day <= last)
 
 
-def _find_current(house: House) -> PublishedMarts | None:
+def _find_current(house: House, restricted: pl.DataFrame) -> PublishedMarts | None:
     """What is published, when it is what a build without dates would make."""
     path = house.settings.warehouse_file
     if not path.exists():
@@ -95,6 +97,8 @@ def _find_current(house: House) -> PublishedMarts | None:
     content = read_content(path)
     declared = {contract.name: contract.version for contract in house.catalogue.layer("marts")}
     if content.versions != declared or not _counts_every_file(house, path) or not is_exported(path):
+        return None
+    if content.restricted_digest != digest_inputs({RESTRICTIONS: restricted}):
         return None
     return PublishedMarts(path, content.row_counts, ())
 

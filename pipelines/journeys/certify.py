@@ -60,7 +60,7 @@ def certify_deletions(house: House, digest: str, senders: Mapping[str, Sender] |
     DeletionIncompleteError when a subject is still found or anything could not be read; nobody is then certified.
     """
     plan = get_plan(house.ledger, digest)
-    signing_key = _read_signing_key(house.settings)
+    signing_key = read_signing_key(house.settings)
     tell_recipients(house, digest, senders)
     requests = list_planned(house.ledger, digest, "verifying")
     kept = find_held_rows(house, plan.document, requests)
@@ -216,7 +216,8 @@ def _require_readable(files: Sequence[SourceFile]) -> None:
         )
 
 
-def _read_signing_key(settings: Settings) -> bytes:
+def read_signing_key(settings: Settings) -> bytes:
+    """The key that signs certificates, as PEM; MissingKeyError when there is none."""
     try:
         return settings.signing_key_file.read_bytes()
     except FileNotFoundError:

@@ -54,6 +54,7 @@ from pipelines.journeys.landed_lines import remove_from_landing
 from pipelines.journeys.notify import notify_recipients
 from pipelines.journeys.planning import close_requests, count_facts, draw_plan, find_accepted, guard_members
 from pipelines.journeys.replay import finish_replays
+from pipelines.journeys.rights import close_rights_of
 from pipelines.lake.purge import purge_table
 from pipelines.lake.replace import empty_table
 from pipelines.lake.rewrite import Rewrite, remove_subjects
@@ -286,6 +287,7 @@ def _forget_facts(house: House, plan: StoredPlan, subjects: Mapping[str, Subject
     forget_account_facts(
         house.ledger, [value for subject in subjects.values() for value in subject.users["membership"]]
     )
+    close_rights_of(house, subjects)
 
 
 def _purge_tables(house: House, plan: StoredPlan) -> None:

@@ -6,7 +6,8 @@ Searches carry no person, so that nobody can be taken out of what is told of the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import polars as pl
 
@@ -35,6 +36,7 @@ from pipelines.lake.layout import read_files
 RESTRICTED_PURPOSES = ("usage", "satisfaction", "security")
 RESTRICTED_SCHEMA = pl.Schema({"purpose": pl.String(), "pseudonym": pl.Binary()})
 PIPELINE = "pipeline"
+NOBODY_ELSE: Mapping[str, Subject] = MappingProxyType({})
 
 
 def restrict_member(house: House, user_id: str, *, restricted_by: str, reason: str | None = None) -> bool:
@@ -66,6 +68,12 @@ def unrestrict_member(house: House, user_id: str) -> bool:
         raise ConfigurationError(
             "no restriction of this member was asked for", hint="consent is the accounts source's to give"
         )
+    return is_restricted(house, user_id)
+
+
+def is_restricted(house: House, user_id: str) -> bool:
+    """Whether a member is restricted on any ground."""
+    members = identify_subject(user_id, house.keyring).users["membership"]
     return any(each.user_pseudonym in members for each in list_restrictions(house.ledger))
 
 
@@ -92,18 +100,27 @@ def list_restricted(house: House) -> pl.DataFrame:
     Devices are decided as deletions decide them, by the links of now: one that is used by restricted members alone goes
     with them, and one that anybody else has used stays.
     """
-    subjects = {each.restriction_id: unseal_restricted(each, house.keyring) for each in list_restrictions(house.ledger)}
-    if not subjects:
-        return pl.DataFrame(schema=RESTRICTED_SCHEMA)
-    known = {**subjects, **_find_leaving(house, subjects.values())}
-    closures = close_identities(known, gather_links(lambda: _read_links(house), known.values()))
     rows = [
         (purpose, value)
-        for restriction_id in subjects
+        for subject in close_restricted(house).values()
         for purpose in RESTRICTED_PURPOSES
-        for value in closures[restriction_id].subject.pseudonyms(purpose)
+        for value in subject.pseudonyms(purpose)
     ]
     return pl.DataFrame(rows, schema=RESTRICTED_SCHEMA, orient="row").unique().sort(pl.all())
+
+
+def close_restricted(house: House, also: Mapping[str, Subject] = NOBODY_ELSE) -> dict[str, Subject]:
+    """Every restricted member with their devices, by the id of the restriction, and others as if they were restricted.
+
+    also: those others, by any name that no restriction has.
+    """
+    standing = {each.restriction_id: unseal_restricted(each, house.keyring) for each in list_restrictions(house.ledger)}
+    subjects = {**also, **standing}
+    if not subjects:
+        return {}
+    known = {**subjects, **_find_leaving(house, subjects.values())}
+    closures = close_identities(known, gather_links(lambda: _read_links(house), known.values()))
+    return {name: closures[name].subject for name in subjects}
 
 
 def digest_restricted(restricted: pl.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Deletion certificates: signed, chained, holding no identifier, and verifiable offline by any JOSE library."""
+"""Certificates: signed, chained, holding no identifier, and verifiable offline by any JOSE library."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from pipelines.proof.signature import (
 from pipelines.proof.statement import (
     Certificate,
     DatasetOutcome,
+    Kind,
     Outcome,
     RecipientOutcome,
     ScanSummary,
@@ -38,6 +39,7 @@ from pipelines.proof.statement import (
 __all__ = [
     "Certificate",
     "DatasetOutcome",
+    "Kind",
     "Outcome",
     "RecipientOutcome",
     "ScanSummary",

@@ -1,9 +1,9 @@
-"""What a deletion certificate states, the rules that make it honest, and its canonical JSON."""
+"""What a certificate states, the rules that make it honest, and its canonical JSON."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from functools import partial
@@ -13,10 +13,38 @@ import orjson
 
 from pipelines.proof.signature import invalid
 
-Outcome = Literal["erased", "absent", "recomputed", "exempt", "expires", "unreachable"]
+Kind = Literal["deletion", "access", "restrict", "unrestrict", "correct"]
+Outcome = Literal[
+    "erased",
+    "absent",
+    "recomputed",
+    "exempt",
+    "expires",
+    "unreachable",
+    "exported",
+    "restricted",
+    "restored",
+    "corrected",
+]
+# What each right does to the rows that are there; the other outcomes go with any of them, but for erasure.
+OWN_OUTCOMES: Mapping[str, Outcome] = {
+    "deletion": "erased",
+    "access": "exported",
+    "restrict": "restricted",
+    "unrestrict": "restored",
+    "correct": "corrected",
+}
 PENDING = ("expires", "unreachable")
 # What certificates did not state at first, and what is left out where there is nothing to state.
-ADDED_FIELDS = ("version_before", "version_after", "until", "outlying_count", "report_digest", "recipients")
+ADDED_FIELDS = (
+    "version_before",
+    "version_after",
+    "until",
+    "outlying_count",
+    "report_digest",
+    "export_digest",
+    "recipients",
+)
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -72,9 +100,10 @@ class RecipientOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One deletion, who approved which plan, and its outcome per dataset; it holds no identifier of the subject.
+    """One right of one person, who approved which plan, and its outcome per dataset; it holds no identifier of theirs.
 
     `sequence` counts from 1 and `previous` is the SHA-256 of the certificate before, both filled in when it is issued.
+    export_digest: the SHA-256 of the file in which the person reads what is stored of them.
     """
 
     request_id: str
@@ -87,9 +116,10 @@ class Certificate:
     approved_at: datetime
     datasets: tuple[DatasetOutcome, ...]
     scan: ScanSummary
-    kind: Literal["deletion"] = "deletion"
+    kind: Kind = "deletion"
     sequence: int = 0
     previous: str | None = None
+    export_digest: str | None = None
     recipients: tuple[RecipientOutcome, ...] = ()
 
     @property
@@ -119,7 +149,7 @@ def read_statement(payload: bytes, name: str) -> Certificate:
         record.pop("final")
         certificate = read_record(Certificate, record)
     except (ValueError, TypeError, LookupError, AttributeError):
-        raise invalid(name, "does not have the fields of a deletion certificate") from None
+        raise invalid(name, "does not have the fields of a certificate") from None
     if write_statement(certificate) != payload:
         raise invalid(name, "is not canonical, or says final when it is not")
     return certificate
@@ -132,6 +162,18 @@ def check_statement(certificate: Certificate, name: str) -> None:
 
 
 def list_broken_rules(certificate: Certificate) -> Iterator[str]:
+    yield from list_broken_head_rules(certificate)
+    yield from list_broken_kind_rules(certificate)
+    names = [part.dataset for part in certificate.datasets]
+    if not names or len(set(names)) < len(names):
+        yield "must name at least one dataset, and each once"
+    yield from list_broken_recipient_rules(certificate.recipients)
+    for part in certificate.datasets:
+        rules = (*list_broken_outcome_rules(part, certificate.scan), *list_broken_span_rules(part, certificate.scan))
+        yield from (f"dataset {part.dataset}: {rule}" for rule in rules)
+
+
+def list_broken_head_rules(certificate: Certificate) -> Iterator[str]:
     if not SAFE_NAME.fullmatch(certificate.request_id):
         yield "must have a request id of letters, digits, dots, hyphens and underscores"
     for name in ("policy_version", "contract_digest", "plan_digest", "approved_by"):
@@ -143,13 +185,20 @@ def list_broken_rules(certificate: Certificate) -> Iterator[str]:
         yield "must give its times with their offset from UTC"
     elif certificate.completed_at < certificate.approved_at:
         yield "was completed before it was approved"
-    names = [part.dataset for part in certificate.datasets]
-    if not names or len(set(names)) < len(names):
-        yield "must name at least one dataset, and each once"
-    yield from list_broken_recipient_rules(certificate.recipients)
-    for part in certificate.datasets:
-        rules = (*list_broken_outcome_rules(part, certificate.scan), *list_broken_span_rules(part, certificate.scan))
-        yield from (f"dataset {part.dataset}: {rule}" for rule in rules)
+
+
+def list_broken_kind_rules(certificate: Certificate) -> Iterator[str]:
+    own = OWN_OUTCOMES.get(certificate.kind)
+    if own is None:
+        yield f"the kind must be one of {', '.join(OWN_OUTCOMES)}"
+    may_stay = {"restricted"} if certificate.kind == "unrestrict" else set()  # for want of consent
+    foreign = {*OWN_OUTCOMES.values()} - {own} - may_stay
+    if any(part.outcome in foreign for part in certificate.datasets):
+        yield f"states an outcome that is not of {certificate.kind}"
+    if certificate.export_digest is not None and certificate.kind != "access":
+        yield "only access has an export"
+    if certificate.kind != "deletion" and certificate.scan.residual_count:
+        yield "was issued though the scan found what it must not find"
 
 
 def list_broken_recipient_rules(recipients: Sequence[RecipientOutcome]) -> Iterator[str]:
@@ -172,6 +221,8 @@ def list_broken_outcome_rules(part: DatasetOutcome, scan: ScanSummary) -> Iterat
         yield "cannot be erased while the scan still finds the subject"
     if part.outcome == "erased" and not touched:
         yield "nothing was erased, so the outcome is absent"
+    if part.outcome in OWN_OUTCOMES.values() and part.outcome != "erased" and not part.row_count:
+        yield f"no row was {part.outcome}, so the outcome is absent"
     if part.outcome == "absent" and touched:
         yield "something was touched, so the outcome is not absent"
     if part.outcome in ("exempt", "unreachable") and not part.reason:
@@ -221,14 +272,14 @@ def read_optional(read: Callable[[Any], Any], value: object) -> object:
 READERS: dict[Any, Callable[[Any], Any]] = {
     str: partial(read_exactly, str),
     Outcome: partial(read_exactly, str),
-    Literal["deletion"]: partial(read_exactly, str),
+    Kind: partial(read_exactly, str),
     int: read_count,
     datetime: datetime.fromisoformat,
+    datetime | None: partial(read_optional, datetime.fromisoformat),
     str | None: partial(read_optional, partial(read_exactly, str)),
     int | None: partial(read_optional, read_count),
     date | None: partial(read_optional, date.fromisoformat),
-    datetime | None: partial(read_optional, datetime.fromisoformat),
     ScanSummary: partial(read_record, ScanSummary),
-    tuple[DatasetOutcome, ...]: lambda parts: tuple(read_record(DatasetOutcome, part) for part in parts),
     tuple[RecipientOutcome, ...]: lambda parts: tuple(read_record(RecipientOutcome, part) for part in parts),
+    tuple[DatasetOutcome, ...]: lambda parts: tuple(read_record(DatasetOutcome, part) for part in parts),
 }

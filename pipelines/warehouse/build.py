@@ -30,7 +30,7 @@ from pipelines.warehouse.meta import define_meta
 from pipelines.warehouse.people import VISITS, create_people, gather_person_days, gather_visits
 from pipelines.warehouse.periods import split_days
 from pipelines.warehouse.rates import mark_bots_by_rate
-from pipelines.warehouse.relations import Inputs, create_relations, note_days
+from pipelines.warehouse.relations import Inputs, create_relations, digest_restricted, list_days, note_days
 from pipelines.warehouse.statements import find_reads
 from pipelines.warehouse.views import create_recent
 
@@ -69,12 +69,14 @@ def build_warehouse(  # noqa: PLR0913 - each is a different thing that a build i
     event_dates: the service days whose events changed; the rows of all periods that these do not
     reach are carried over from the published file. None rebuilds the days found in the inputs, while days that have
     aged out of the lake keep the rows they had: a day that a deletion emptied must therefore be named. A mart that is
-    new, or published under another contract version, is rebuilt as with None; marts of the ledger always are.
+    new, or published under another contract version, is rebuilt as with None; marts of the ledger always are. Where
+    somebody else was restricted in the published file, every day of the inputs is named.
     StorageBusyError while another build runs; what DuckDB raises becomes one of our errors, without its text.
     """
     published, wanted = target_directory / PUBLISHED_NAME, _select_inputs(catalogue, inputs)
     with _open_site(target_directory, timezone, memory_limit) as (engine, building):
         versions, based_on = _attach_published(engine, published), identify_file(published)
+        event_dates = _name_days(engine, wanted, event_dates, digest_restricted(inputs)) if versions else event_dates
         marts = plan_build(engine, catalogue, wanted, event_dates, versions)
         create_relations(engine, catalogue, wanted, _list_days_read(marts))
         _create_tables(engine, marts)
@@ -121,6 +123,21 @@ def _attach_published(engine: duckdb.DuckDBPyConnection, published: Path) -> dic
         return {}
     engine.execute(f"ATTACH {quote_text(str(published))} AS published (READ_ONLY)")
     return dict(engine.table("published.meta.tables").select("table", "contract_version").fetchall())
+
+
+def _name_days(
+    engine: duckdb.DuckDBPyConnection, inputs: Inputs, event_dates: Sequence[date] | None, restricted: str
+) -> Sequence[date] | None:
+    """The days whose events changed, or all of them when the published rows count other people than may be counted.
+
+    Compared in here, under the lock, so that no file ever carries over what was built under another restriction.
+    """
+    built = engine.table("published.meta.build")
+    known = built.select("restricted_digest").fetchall() if "restricted_digest" in built.columns else []
+    if event_dates is None or known == [(restricted,)]:
+        return event_dates
+    days = _unite(list_days(name, source) for name, source in inputs.items() if name.startswith("lake."))
+    return sorted(days.union(event_dates))
 
 
 def plan_build(

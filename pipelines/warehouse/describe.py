@@ -16,11 +16,11 @@ from pipelines.contracts.model import Catalogue, Contract
 from pipelines.warehouse.directory import name_building
 from pipelines.warehouse.engine import engine_errors, open_engine, quote_text
 from pipelines.warehouse.meta import QUALITY
-from pipelines.warehouse.relations import Inputs, list_days
+from pipelines.warehouse.relations import Inputs, digest_restricted, list_days
 
 Row = tuple[object, ...]
 ACCOUNTS = "control.source_files"
-BUILD = "INSERT INTO warehouse.meta.build VALUES (?, ?, ?, ?::DATE[], map(?::VARCHAR[], ?::VARCHAR[]))"
+BUILD = "INSERT INTO warehouse.meta.build VALUES (?, ?, ?, ?::DATE[], map(?::VARCHAR[], ?::VARCHAR[]), ?)"
 SOURCE_FILES = """
 SELECT received_date, source, count(*), sum(read_count), sum(accepted_count)
 FROM control.source_files
@@ -59,7 +59,8 @@ def describe_build(engine: duckdb.DuckDBPyConnection, catalogue: Catalogue, inpu
     """Fill schema meta of the warehouse that is being built, from the contracts, the inputs and the facts given."""
     versions = {f"{contract.layer}.{contract.name}": contract.version for contract in catalogue.contracts}
     build_id = secrets.token_hex(8)
-    build = (build_id, facts.built_at, facts.timezone, facts.event_dates, list(versions), list(versions.values()))
+    names, restricted = list(versions), digest_restricted(inputs)
+    build = (build_id, facts.built_at, facts.timezone, facts.event_dates, names, list(versions.values()), restricted)
     has_accounts = ACCOUNTS in inputs
     received = dict(engine.sql(RECEIVED).fetchall()) if has_accounts else {}
     engine.execute(BUILD, build)

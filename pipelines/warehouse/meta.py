@@ -30,6 +30,10 @@ BUILD = MetaTable(
         "timezone": ("VARCHAR NOT NULL", "The service's time zone, whose days the marts count by."),
         "event_dates": ("DATE[] NOT NULL", "Days of events whose rows were made anew; others were carried over."),
         "contract_versions": ("MAP(VARCHAR, VARCHAR) NOT NULL", "Version of each data contract, by layer and name."),
+        "restricted_digest": (
+            "VARCHAR NOT NULL",
+            "Tells whether who is left out of this file is who was left out of another; says nothing of anybody.",
+        ),
     },
 )
 TABLES = MetaTable(

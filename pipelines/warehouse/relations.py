@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 
@@ -72,6 +73,13 @@ def create_relations(
             _create_table(engine, name, schema, chosen)
         else:
             _create_view(engine, name, schema, chosen)
+
+
+def digest_restricted(inputs: Inputs) -> str:
+    """SHA-256 of who is restricted in these inputs, in hexadecimal: the same for the same set, whatever its order."""
+    source = inputs.get(RESTRICTIONS)
+    rows = source.select("purpose", "pseudonym").unique().rows() if isinstance(source, pl.DataFrame) else []
+    return hashlib.sha256(b"".join(sorted(purpose.encode() + value for purpose, value in rows))).hexdigest()
 
 
 def _choose_files(name: str, files: Sequence[str], days: Collection[date] | None) -> Sequence[str]:

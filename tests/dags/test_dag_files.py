@@ -61,6 +61,7 @@ def test_every_pool_is_declared_where_a_deployment_finds_it(bag):
 
 def test_nothing_moves_or_removes_rows_while_another_task_builds_from_them_or_searches_them(bag):
     alone = {"build_marts", "carry_out_plan", "certify_deletions", "enforce_retention", "audit_residue"}
+    alone |= {"accept_rights", "carry_out_rights", "certify_rights"}
     tasks = [task for dag in bag.dags.values() for task in dag.tasks]
     assert {task.task_id for task in tasks if task.pool == "warehouse_writer"} == alone
     assert json.loads((REPOSITORY / "dags" / "pools.json").read_text())["warehouse_writer"]["slots"] == 1
@@ -80,8 +81,9 @@ def test_return_values_stay_out_of_task_logs(bag):
                 assert settings["show_return_value_in_logs"] is False, task.task_id
 
 
-def test_approval_has_no_default_and_no_time_limit(bag):
-    approve = bag.dags["propagate_deletions"].get_task("approve")
+@pytest.mark.parametrize("dag_id", ["propagate_deletions", "answer_requests"])
+def test_approval_has_no_default_and_no_time_limit(bag, dag_id: str):
+    approve = bag.dags[dag_id].get_task("approve")
     assert approve.defaults is None
     assert approve.response_timeout is None
     assert approve.assigned_users

@@ -18,6 +18,7 @@ from pipelines.journeys.house import open_house
 from pipelines.journeys.keys import rotate_key
 from pipelines.journeys.restrict import digest_restricted, list_restricted, restrict_member, unrestrict_member
 from pipelines.journeys.retain import place_hold
+from pipelines.proof.certificate import verify_all
 from pipelines.proof.scan import scan
 from pipelines.warehouse.extract import read_mart
 from tests.integration.conftest import BYSTANDERS, DAYS, LEAVER, NEIGHBOUR, PHONES, TABLET, list_accounts, list_visits
@@ -186,7 +187,16 @@ def test_commands_restrict_and_lift_and_name_nobody(town):
 
     asked = [run("restrict", "--reason", "article 35"), run("restrict", "--json"), run("unrestrict"), run("unrestrict")]
     assert [done.returncode for done in asked] == [0, 0, 0, 1]
-    assert asked[0].stdout == "restricted; run `tokumei build-marts`\n"
-    assert json.loads(asked[1].stdout) == {"restricted": True, "is_new": False}
+    told, certificate = asked[0].stdout.splitlines()
+    assert told == f"restricted: request {certificate.removesuffix('.jws')}"
+    record = json.loads(asked[1].stdout)
+    assert record == {
+        "restricted": True,
+        "is_new": False,
+        "request_id": record["request_id"],
+        "certificate": f"{record['request_id']}.jws",
+    }
+    chain = verify_all(town.house.settings.certificates)
+    assert [verified.certificate.kind for verified in chain] == ["restrict", "restrict", "unrestrict"]
     assert asked[3].stderr.startswith("tokumei: no restriction of this member was asked for")
     assert not any(NEIGHBOUR in done.stdout + done.stderr for done in asked)

@@ -1,0 +1,60 @@
+"""Other rights than deletion as Airflow tasks; as in `orchestration`, nothing heavy is imported before a task runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pipelines.orchestration import read_responder, task_step
+
+if TYPE_CHECKING:
+    from pipelines.journeys.house import House
+
+
+def _house() -> House:
+    from pipelines.journeys.house import open_house
+    from pipelines.settings import load_settings
+
+    return open_house(load_settings())
+
+
+@task_step
+def accept_rights() -> dict[str, int]:
+    """End the suspensions of use whose proof had to wait; returns the requests for rights by state."""
+    from pipelines.control.rights import list_rights
+    from pipelines.journeys.rights import finish_suspensions
+
+    house = _house()
+    finish_suspensions(house)
+    states = [request.state for request in list_rights(house.ledger)]
+    return {state: states.count(state) for state in sorted(set(states))}
+
+
+@task_step
+def plan_rights() -> dict[str, Any] | None:
+    """Plan every open request for access or correction; returns digest, count and a line for each dataset, or None."""
+    from pipelines.journeys.rights import plan_rights as plan
+
+    planned = plan(_house())
+    if planned is None:
+        return None
+    lines = [f"{item['table']}: {item['strategy']}, {item['rows']} rows" for item in planned.datasets]
+    return {"digest": planned.digest, "request_count": len(planned.request_ids), "datasets": lines}
+
+
+@task_step
+def carry_out_rights(plan: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[str, int]:
+    """Record who approved the plan, as Airflow's server says, and carry it out; returns the rows of each right."""
+    from pipelines.journeys.rights import approve_rights, run_rights
+
+    responder, house = read_responder(answer), _house()
+    approve_rights(house, plan["digest"], approved_by=responder)
+    return {kind: sum(rows.values()) for kind, rows in run_rights(house, plan["digest"]).items()}
+
+
+@task_step
+def certify_rights(plan: Mapping[str, Any]) -> list[str]:
+    """Compare what was done with what is stored, and certify; returns the certificates' file names."""
+    from pipelines.journeys.rights import certify_rights as certify
+
+    return [verified.path.name for verified in certify(_house(), plan["digest"])]
