@@ -29,7 +29,8 @@ from pipelines.lake.append import (
     write_parts,
 )
 from pipelines.lake.layout import DataFile, Lake, open_batch, read_file
-from pipelines.lake.rewrite import Subjects, locate_subjects, multiset_hash
+from pipelines.lake.rewrite import Subjects, multiset_hash
+from pipelines.lake.subject_rows import read_held
 
 PLACE = ("user_pseudonym", "file_id", "line_number")  # what tells one row from every other
 
@@ -112,23 +113,6 @@ def apply_history(
         return _summarise(files)
 
     return until_committed(apply_once, contract.name, hint="run the correction again", conflicts=MOVED_OR_PURGED)
-
-
-def read_held(
-    lake: Lake, contract: Contract, subjects: Subjects, event_date: date | None = None
-) -> Iterator[tuple[DataFile, pl.DataFrame]]:
-    """Each file that holds rows of a subject, and all of its rows with every column of the contract."""
-    for hit in locate_subjects(lake, contract, {"": subjects}):
-        if event_date is None or hit.file.partition["event_date"] == event_date.isoformat():
-            yield hit.file, name_partition(contract, hit.file, read_file(lake, contract, hit.file.path))
-
-
-def name_partition(contract: Contract, file: DataFile, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a file with the columns that its partition names, in the contract's order."""
-    schema = polars_schema(contract)
-    named = [pl.lit(file.partition[name]).alias(name) for name in contract.partition_columns]
-    dates = [name for name in contract.partition_columns if schema[name] == pl.Date]
-    return rows.with_columns(named).with_columns(pl.col(dates).str.to_date()).select(schema.names()).cast(schema)
 
 
 @dataclass(frozen=True, slots=True)

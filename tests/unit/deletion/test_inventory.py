@@ -44,6 +44,8 @@ def test_prepared_home_is_of_the_house(settings: Settings, catalogue: Catalogue)
     [
         "control.db-journal",
         "control.db-access.lock",
+        "reports/access/6f0c7a52-2b0e-5d6b-9c1e-6c1f3b0a9d11.json",
+        "reports/access/.6f0c7a52-2b0e-5d6b-9c1e-6c1f3b0a9d11.html.x1y2z3.tmp",
         "keys/keyring.json",
         "keys/.keyring.json.new",
         "keys/certificate_signing_key.pem",
