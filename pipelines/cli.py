@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from anonymization.errors import AnonymizationError
-from pipelines.commands import data, deletion, hold, keys, proof, quality, restriction
+from pipelines.commands import data, deletion, hold, intake, keys, proof, quality, restriction
 from pipelines.errors import TokumeiError
 from pipelines.telemetry import log_to_stderr
 
@@ -18,6 +18,7 @@ app.add_typer(data.app)
 app.add_typer(proof.app)
 app.add_typer(restriction.app)
 app.add_typer(quality.app)
+app.add_typer(intake.app)
 app.add_typer(deletion.app, name="delete")
 app.add_typer(proof.certificate, name="certificate")
 app.add_typer(hold.app, name="hold")
