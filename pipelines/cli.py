@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from anonymization.errors import AnonymizationError
-from pipelines.commands import data, deletion, hold, keys, notices, proof, quality, recipients, restriction, rights
+from pipelines.commands import (
+    data,
+    deletion,
+    hold,
+    intake,
+    keys,
+    notices,
+    proof,
+    quality,
+    recipients,
+    restriction,
+    rights,
+)
 from pipelines.errors import TokumeiError
 from pipelines.telemetry import log_to_stderr
 
@@ -21,6 +33,7 @@ app.add_typer(rights.asked)
 app.add_typer(quality.app)
 app.add_typer(notices.app)
 app.add_typer(recipients.app)
+app.add_typer(intake.app)
 app.add_typer(deletion.app, name="delete")
 app.add_typer(rights.app, name="rights")
 app.add_typer(proof.certificate, name="certificate")

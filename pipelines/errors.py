@@ -74,6 +74,18 @@ class PortInUseError(ConfigurationError):
     """A loopback port that the embedded Airflow needs is taken."""
 
 
+class IntakeRefusedError(TokumeiError):
+    """The intake service does not take a request as it was sent; whoever sent it changes it."""
+
+
+class KeyReusedError(IntakeRefusedError):
+    """An idempotency key came again with other content."""
+
+
+class NonceReusedError(IntakeRefusedError):
+    """A signed request came again, byte for byte."""
+
+
 class DataQualityError(TokumeiError):
     """Stop, and keep the last good tables."""
 

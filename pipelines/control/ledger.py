@@ -218,12 +218,15 @@ quality_results = sa.Table(  # figures of gates, never a value: one row for each
 )
 
 
-def open_ledger(url: str) -> sa.Engine:
-    """Connect to the ledger and create what is missing; safe to call at the start of every step, by many at once."""
+def open_ledger(url: str, *, wait_seconds: int = 60) -> sa.Engine:
+    """Connect to the ledger and create what is missing; safe to call at the start of every step, by many at once.
+
+    wait_seconds: how long a transaction waits for another one to end, on SQLite, before it gives way.
+    """
     try:
         parsed = make_url(url)
         # Statements in errors and logs come without their parameters, which may be pseudonyms.
-        engine = sa.create_engine(parsed, connect_args=_connect_arguments(parsed), hide_parameters=True)
+        engine = sa.create_engine(parsed, connect_args=_connect_arguments(parsed, wait_seconds), hide_parameters=True)
     except (sa.exc.ArgumentError, ImportError) as error:
         raise ConfigurationError(
             f"TOKUMEI_CONTROL_URL names no database that can be used here ({type(error).__name__})",
@@ -249,8 +252,8 @@ def _add_missing_columns(connection: sa.Connection) -> None:
                 connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {definition}")
 
 
-def _connect_arguments(url: URL) -> dict[str, Any]:
-    return {"timeout": 60} if url.get_backend_name() == "sqlite" else {}
+def _connect_arguments(url: URL, wait_seconds: int) -> dict[str, Any]:
+    return {"timeout": wait_seconds} if url.get_backend_name() == "sqlite" else {}
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - the DBAPI's own type

@@ -108,6 +108,19 @@ def enter_requests(engine: sa.Engine, requests: Sequence[DeletionRequest]) -> in
         return sum(_enter(connection, batch) for batch in split_batches(requests))
 
 
+def enter_within(connection: sa.Connection, request: DeletionRequest) -> bool:
+    """As `enter_request`, as part of the caller's transaction."""
+    return _enter(connection, [request]) == 1
+
+
+def enter_refused(connection: sa.Connection, request: DeletionRequest, move: Move) -> bool:
+    """Enter a request, as part of the caller's transaction, that is refused at once: it is about nobody we know."""
+    is_new = enter_within(connection, request)
+    if is_new:
+        _move(connection, [request], move)
+    return is_new
+
+
 def _enter(connection: sa.Connection, requests: Sequence[DeletionRequest]) -> int:
     """Of several with one key the first is entered."""
     first = {request.request_key: request for request in reversed(requests)}

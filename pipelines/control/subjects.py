@@ -16,6 +16,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from pipelines.control.batches import split_batches
+from pipelines.control.external_accounts import forget_within
 from pipelines.control.ledger import account_facts, deletion_requests, tombstones, transaction
 from pipelines.control.tombstone_rows import new_mark, recall_stone, remember_stone, select_stones
 
@@ -129,9 +130,10 @@ def count_members(engine: sa.Engine) -> int:
 
 
 def forget_account_facts(engine: sa.Engine, pseudonyms: Sequence[bytes]) -> None:
-    """Delete the facts of these members."""
+    """Delete the facts of these members, and by which accounts elsewhere they log in."""
     with transaction(engine) as connection:
         for batch in split_batches(pseudonyms):
+            forget_within(connection, batch)
             connection.execute(sa.delete(account_facts).where(_is_one_of(batch)))
 
 

@@ -73,6 +73,23 @@ def new_request(  # noqa: PLR0913 - a request has these facts
     return replace(request, known_keys=name_keys(keyring))
 
 
+def request_of_subject(  # noqa: PLR0913 - a request has these facts
+    keyring: Keyring, subject: Subject, known_keys: str, *, request_key: str, channel: str, requested_at: datetime
+) -> DeletionRequest:
+    """As `new_request`, of a member whose id nobody gives: known_keys are those under which the subject is known."""
+    return replace(_make_request(request_key, channel, requested_at, subject, keyring), known_keys=known_keys)
+
+
+def request_of_nobody(request_key: str, channel: str, requested_at: datetime, keyring: Keyring) -> DeletionRequest:
+    """A request whose member is not known, to be entered as refused: it holds no subject."""
+    return replace(_make_request(request_key, channel, requested_at, Subject({}), keyring), sealed_subject=None)
+
+
+def request_id_of(request_key: str) -> str:
+    """The id of the request that is filed under a key, whatever right it asks for."""
+    return str(uuid.uuid5(REQUEST_NAMESPACE, request_key))
+
+
 def repeat_request(kept: KeptSubject, subject: Subject, keyring: Keyring, now: datetime) -> DeletionRequest:
     """The request that repeats a completed one, whose subject is stored again; filing it twice is filing it once."""
     return _make_request(f"{RESTORE}-{kept.request_id}", RESTORE, now, subject, keyring)
@@ -93,7 +110,7 @@ def _make_request(
     request_key: str, channel: str, requested_at: datetime, subject: Subject, keyring: Keyring
 ) -> DeletionRequest:
     return DeletionRequest(
-        request_id=str(uuid.uuid5(REQUEST_NAMESPACE, request_key)),
+        request_id=request_id_of(request_key),
         request_key=request_key,
         channel=channel,
         requested_at=requested_at,

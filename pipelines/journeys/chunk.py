@@ -44,6 +44,7 @@ from pipelines.ingestion.reconcile import describe_rejected_lines
 from pipelines.ingestion.reject import count_cut_off
 from pipelines.ingestion.repeats import EventIds, LastLine, leave_out_known
 from pipelines.ingestion.staging import Staged, TableStage
+from pipelines.journeys.external_accounts import link_accounts
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import find_visitor_keys_of
 from pipelines.journeys.restrict import follow_consents
@@ -263,6 +264,7 @@ def _store_accounts(house: House, rows: pl.DataFrame) -> None:
     open_epochs(house.ledger, list_consents(rows, house.keyring, house.now()))
     store_account_facts(house.ledger, pseudonymise_accounts(rows, house.keyring))
     follow_consents(house, rows)
+    link_accounts(house, rows)
 
 
 def _accept_requests(house: House, rows: pl.DataFrame) -> None:

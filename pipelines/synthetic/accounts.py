@@ -14,11 +14,12 @@ from pipelines.synthetic.world import Day
 
 _COLUMNS = (
     "user_id", "email", "phone", "display_name", "registered_date", "open_listings", "open_trades",
-    "last_transaction_date", "consent",
+    "last_transaction_date", "consent", "facebook_user_id",
 )  # fmt: skip
 _DORMANT_SHARE = 0.35
 _NEVER_TRADED_SHARE = 0.10
 _REFUSES_CONSENT_SHARE = 0.03
+_FACEBOOK_SHARE = 0.12
 _TRADES_TODAY = 0.08
 _CLOSES_TODAY = 0.15
 _DORMANT_FOR_DAYS = 75  # more than the two months that make any member eligible
@@ -40,7 +41,16 @@ def open_accounts(members: pl.DataFrame, start: date, seed: int) -> pl.DataFrame
         pl.when(pl.Series(traded)).then(_count_back(start, idle_days)).alias("last_transaction_date"),
         pl.Series("consent", (stream.random(count) >= _REFUSES_CONSENT_SHARE) | leaving.is_not_null().to_numpy()),
         pl.Series("is_settled", dormant | leaving.is_not_null().to_numpy()),
+        _link_facebook(count, seed),
     )
+
+
+def _link_facebook(count: int, seed: int) -> pl.Series:
+    """Ids within our app, of those who log in by Facebook; drawn apart, so that nothing else is drawn otherwise."""
+    stream = open_stream(seed, "facebook")
+    ids, linked = stream.integers(10**15, 10**16, count), stream.random(count) < _FACEBOOK_SHARE
+    drawn = zip(ids, linked, strict=True)
+    return pl.Series("facebook_user_id", [str(each) if is_linked else None for each, is_linked in drawn], pl.String)
 
 
 def trade(accounts: pl.DataFrame, day: Day) -> pl.DataFrame:
@@ -66,7 +76,9 @@ def write_account_snapshot(accounts: pl.DataFrame, day: date) -> Batch:
     return Batch(
         PurePosixPath(f"accounts/accounts-{day:%Y%m%d}.jsonl"),
         write_json_lines(records),
-        gather_identifiers([records[name] for name in ("user_id", "email", "phone", "display_name")]),
+        gather_identifiers(
+            [records[name] for name in ("user_id", "email", "phone", "display_name", "facebook_user_id")]
+        ),
     )
 
 

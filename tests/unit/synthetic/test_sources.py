@@ -19,7 +19,7 @@ KEYS = {
     "searches": "time user_id device_id remote_addr query category result_count page clicked",
     "surveys": "time user_id survey_id channel segment csat nps ces comment language",
     "accounts": "as_of user_id email phone display_name registered_date open_listings open_trades"
-    " last_transaction_date consent",
+    " last_transaction_date consent facebook_user_id",
     "requests": "requested_at request_key user_id channel",
 }
 
