@@ -36,6 +36,8 @@ from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.errors import DeliveryRefusedError, SenderMissingError
 from pipelines.journeys.delays import find_delay_reason
 from pipelines.journeys.house import House
+from pipelines.notices import registry
+from pipelines.notices.render import render
 from pipelines.notices.sender import Outgoing, Sender
 from pipelines.proof.certificate import RecipientOutcome
 from pipelines.proof.notice import sign_notice
@@ -101,10 +103,7 @@ def flush_outbox(house: House, senders: Mapping[str, Sender], *, plan_digest: st
 
 def open_senders(house: House) -> Mapping[str, Sender]:
     """The senders of the installation, by channel."""
-    opened: Mapping[str, Sender] = import_module("pipelines.notices.registry").open_senders(
-        house.settings, open_desk_secrets(house.settings)
-    )
-    return opened
+    return registry.open_senders(house.settings, open_desk_secrets(house.settings))
 
 
 def find_recipient_outcomes(house: House, request: DeletionRequest) -> tuple[RecipientOutcome, ...]:
@@ -203,8 +202,8 @@ def _write_outgoing(house: House, message: Message) -> Outgoing:
         content = sign_notice(unseal(house.keyring, message.sealed_content), signing_key, directory)
         text = "A deletion touches an export that you received; the signed notice says which, and what to do."
         return Outgoing(message.message_id, message.channel, address, "Notice of deletion", text, content)
-    render = import_module("pipelines.notices.render").render
-    subject, text = render(message.template, message.language, _list_facts(house, message), channel=message.channel)
+    template, language = message.template or "", message.language or ""
+    subject, text = render(template, language, _list_facts(house, message), channel=message.channel)
     return Outgoing(message.message_id, message.channel, address, subject, text)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from anonymization.keyring import Secret
@@ -11,23 +10,17 @@ from pipelines.control.ledger import open_ledger
 from pipelines.control.outbox import list_outbox
 from pipelines.errors import ConfigurationError
 from pipelines.journeys.house import House
-from pipelines.journeys.notify import flush_outbox
+from pipelines.journeys.notify import flush_outbox, open_senders
+from pipelines.notices import registry
 from pipelines.notices.addresses import PRINTABLE
-from pipelines.notices.registry import find_problems, open_senders
-from pipelines.notices.sender import Sender
 from pipelines.settings import Settings
 
 LONGEST_TOKEN = 4096
 
 
-def open_house_senders(settings: Settings) -> Mapping[str, Sender]:
-    """The senders of an installation, by channel."""
-    return open_senders(settings, open_desk_secrets(settings))
-
-
 def flush_notices(house: House) -> dict[str, int]:
     """Send what is due; returns how many messages were sent and how many failed now, and how many are dead in all."""
-    counts = flush_outbox(house, open_house_senders(house.settings))
+    counts = flush_outbox(house, open_senders(house))
     return {
         "sent": counts["told"] + counts["confirmed"],
         "failed": counts["failed"] + counts["refused"],
@@ -46,8 +39,8 @@ def keep_sms_token(settings: Settings, token: str) -> None:
 
 def describe_senders(settings: Settings) -> str:
     """Which channels are set up; ConfigurationError when messages lie in the outbox for one that is not."""
-    senders = open_house_senders(settings)
-    problems = find_problems(senders)
+    senders = registry.open_senders(settings, open_desk_secrets(settings))
+    problems = registry.find_problems(senders)
     needed = {message.channel for message in list_outbox(open_ledger(settings.control_url))}
     unknown = [f"nothing is plugged in for {channel}" for channel in sorted(needed - set(senders))]
     if lacking := [str(problems[channel]) for channel in sorted(needed & set(problems))] + unknown:

@@ -56,7 +56,7 @@ class MailServer:
                 f"the mail server turned us away with code {error.smtp_code}",
                 hint=f"see TOKUMEI_SMTP and TOKUMEI_NOTICE_SENDER; {AGAIN}",
             )
-        except (smtplib.SMTPException, OSError) as error:
+        except (smtplib.SMTPException, OSError, ValueError) as error:
             return DeliveryFailedError(
                 f"the mail server did not take the message ({type(error).__name__})", hint=f"see TOKUMEI_SMTP; {AGAIN}"
             )

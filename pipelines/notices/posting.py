@@ -56,7 +56,7 @@ def _post_in_time(url: str, content: bytes, headers: Mapping[str, str], wanted_b
         logging.getLogger(name).setLevel(logging.WARNING)
     try:
         return asyncio.run(_post(url, content, headers, wanted_bytes))
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError):
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
         return None
 
 
