@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -17,6 +18,7 @@ from pipelines.warehouse.engine import engine_errors, open_engine
 from pipelines.warehouse.statements import bind_select
 
 QueryFormat = Literal["table", "csv", "json"]
+WORD = re.compile(r"\w+")
 # No spilling either: nothing that a query does may write to a disk.
 CONFINED = {"enable_external_access": "false", "temp_directory": ""}
 
@@ -75,7 +77,7 @@ def run_extract(
     ):
         rows = _bind(engine, sql)
         text, row_count = _render(rows, format)
-        named = {name.rpartition(".")[2].strip('"') for name in engine.get_table_names(sql, qualified=True)}
+        named = {word.lower() for word in WORD.findall(sql)}  # the engine's own list fails on joins by USING
         spans = {mart: _find_span(engine, mart, periods[mart]) for mart in sorted(named & periods.keys())}
         return Answer(text, tuple(rows.columns), row_count, {mart: span for mart, span in spans.items() if span})
 
