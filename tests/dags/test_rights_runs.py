@@ -1,4 +1,4 @@
-"""The DAG that answers requests for other rights, once without any and once with a suspension that waits for its proof."""
+"""The DAG that answers requests for other rights, with a suspension whose proof had to wait."""
 
 from pathlib import Path
 
