@@ -56,10 +56,8 @@ PLAN = "ti.xcom_pull(task_ids='plan_rights')"
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
 )
 def answer_requests() -> None:
-    alone = task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)
-    alone(
-        rights_tasks.accept_rights
-    )()  # beside the others, so that neither waits for the other, and each failure shows
+    # Beside the others, so that neither waits for the other, and the failure of either is the run's.
+    task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(rights_tasks.accept_rights)()
     plan = task.short_circuit(show_return_value_in_logs=False)(rights_tasks.plan_rights)()
     approve = ApprovalOperator(
         task_id="approve",
@@ -67,7 +65,9 @@ def answer_requests() -> None:
         body=f"{{{{ {PLAN}['request_count'] }}}} requests\n\n{{{{ {PLAN}['datasets'] | join('\n\n') }}}}",
         assigned_users=OFFICERS,
     )
-    carried_out = alone(rights_tasks.carry_out_rights)(plan, approve.output)
+    carried_out = task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(
+        rights_tasks.carry_out_rights
+    )(plan, approve.output)
     certified = task(
         outlets=[orchestration.CERTIFICATES], pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False
     )(rights_tasks.certify_rights)(plan)

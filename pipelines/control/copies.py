@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from pipelines.control.desk_tables import rights_requests
 from pipelines.control.ledger import accepted_gaps, deletion_requests, plans, request_moves, tombstones, transaction
 
 PLANS = 400  # the last ones that are looked at, a year's where there is one a day
@@ -61,7 +62,10 @@ def accept_gaps(engine: sa.Engine, gaps: Collection[Gap], accepted_at: datetime)
 
 def find_unknown(engine: sa.Engine, certified: Collection[str]) -> tuple[str, ...]:
     """Of requests that have a certificate, those of which this ledger does not know that they were carried out."""
-    query = sa.select(request_moves.c.request_id).where(request_moves.c.state == "verifying").distinct()
+    columns = request_moves.c
+    is_right = columns.request_id.in_(sa.select(rights_requests.c.request_id))
+    was_carried_out = (columns.state == "verifying") | ((columns.state == "running") & is_right)
+    query = sa.select(columns.request_id).where(was_carried_out).distinct()
     with transaction(engine) as connection:
         return tuple(sorted(set(certified).difference(connection.execute(query).scalars())))
 

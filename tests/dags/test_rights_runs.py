@@ -1,4 +1,4 @@
-"""The DAG that answers requests for other rights, without any, and with a suspension that waits for its proof."""
+"""The DAG that answers requests for other rights, with a suspension whose proof had to wait."""
 
 from pathlib import Path
 
