@@ -25,12 +25,11 @@ from pipelines.control.disclosures import (
     list_requests_told,
     list_sealed_subjects,
 )
-from pipelines.control.maintenance import hold_maintenance
 from pipelines.deletion.closure import LINK_COLUMNS, close_identities, gather_links
 from pipelines.deletion.disclosure.datasets import Disclosure, describe_ledger, describe_tables, list_unattributable
 from pipelines.deletion.disclosure.document import write_document
 from pipelines.deletion.disclosure.page import write_page
-from pipelines.deletion.disclosure.rows import find_rows
+from pipelines.deletion.disclosure.rows import find_rows, leave_out_shared_devices
 from pipelines.deletion.known_devices import recall_devices
 from pipelines.deletion.request import Subject, read_subject
 from pipelines.journeys.house import House
@@ -68,10 +67,10 @@ def describe_access(house: House, subject: Subject) -> list[dict[str, Any]]:
 def export_subject(house: House, request_id: str, subject: Subject) -> ExportFacts:
     """Write everything that is held on a member to reports/access, for the owner's eyes; each file whole or not at all.
 
-    Holds the maintenance lock itself, so that no deletion comes between what is read and what is written of it. Run
-    again, it writes what is held then.
+    To be called under the maintenance lock, so that no deletion comes between what is read and what is written of it.
+    Run again, it writes what is held then. ConfigurationError for who is not known under every key.
     """
-    with hold_maintenance(house.ledger), record_step("export_subject", "reports") as step:
+    with record_step("export_subject", "reports") as step:
         disclosure = gather_disclosure(house, request_id, subject)
         _remove(path for path in _list_exports(house).get(request_id, ()) if path.name.startswith("."))
         texts = {"json": write_document(disclosure), "html": write_page(disclosure)}
@@ -99,14 +98,18 @@ def gather_disclosure(house: House, request_id: str, subject: Subject) -> Disclo
 
 
 def close_subject(house: House, subject: Subject) -> Subject:
-    """The member with the devices that nobody else has used, whoever is leaving: those others' rows are not theirs."""
+    """The member with the devices that nobody else has used, whoever is leaving: those others' rows are not theirs.
+
+    Under which keys' pseudonyms `export_subject` looks for rows, so that others can count them.
+    """
     contract = house.catalogue.get("lake", "identity_links")
 
     def read_links() -> Iterator[pl.DataFrame]:
         return read_files(house.lake, contract, LINK_COLUMNS)
 
     closures = close_identities({ONE: subject}, gather_links(read_links, [subject]))
-    return recall_devices(closures, {ONE: subject}, read_links)[ONE].subject
+    closed = recall_devices(closures, {ONE: subject}, read_links)[ONE].subject
+    return leave_out_shared_devices(house.lake, house.catalogue, closed)
 
 
 def remove_exports(house: House, subjects: Iterable[Subject]) -> int:

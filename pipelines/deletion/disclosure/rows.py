@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 
 import polars as pl
 
@@ -17,52 +18,53 @@ from pipelines.lake.subject_rows import read_held
 USER, DEVICE = "user_pseudonym", "device_pseudonym"
 
 
+def leave_out_shared_devices(lake: Lake, catalogue: Catalogue, subject: Subject) -> Subject:
+    """The subject without the devices on which any row names somebody else.
+
+    Links alone do not tell: those of a member who left go with them, and a hold may keep their rows.
+    """
+    devices = [value for values in subject.devices.values() for value in values]
+    members = [value for values in subject.users.values() for value in values]
+    if not devices:
+        return subject
+    shared = set(pl.concat(_find_shared(lake, catalogue, devices, members)).unique())
+    kept = {name: tuple(each for each in values if each not in shared) for name, values in subject.devices.items()}
+    return replace(subject, devices=kept)
+
+
 def find_rows(lake: Lake, catalogue: Catalogue, subject: Subject) -> dict[str, pl.DataFrame]:
     """The subject's rows of every table in which people can be told apart, with all columns, in order of time.
 
-    subject: with the devices that were theirs alone. A device on which any row names somebody else is not: only the
-    rows that name the subject are then theirs.
+    subject: with the devices that were theirs alone.
     """
     contracts = [contract for contract in catalogue.layer("lake") if contract.subject_keys]
-    sought = {each.name: subjects_of_table(catalogue, each.name, {"": subject})[""] for each in contracts}
-    found = {each.name: _read_candidates(lake, each, sought[each.name]) for each in contracts}
-    members = [value for values in subject.users.values() for value in values]
-    foreign = find_foreign_devices(found.values(), members)
     return {
-        each.name: order_rows(choose_rows(found[each.name], sought[each.name], foreign), each) for each in contracts
+        each.name: _read_rows(lake, each, subjects_of_table(catalogue, each.name, {"": subject})[""])
+        for each in contracts
     }
 
 
-def choose_rows(rows: pl.DataFrame, subjects: Subjects, foreign: pl.Series) -> pl.DataFrame:
-    """The rows that name the member, and those that name nobody on a device that is not foreign."""
-    member, device = subjects.get(USER, ()), subjects.get(DEVICE, ())
-    is_theirs = pl.lit(value=False)
-    if USER in rows.columns:
-        is_theirs |= pl.col(USER).is_in(list(member))
-    if DEVICE in rows.columns:
-        is_nobodys = pl.col(USER).is_null() if USER in rows.columns else pl.lit(value=True)
-        is_own = pl.col(DEVICE).is_in(list(device)) & ~pl.col(DEVICE).is_in(foreign.implode())
-        is_theirs |= is_nobodys & is_own
-    return rows.filter(is_theirs.fill_null(value=False))
+def _find_shared(lake: Lake, catalogue: Catalogue, devices: list[bytes], members: list[bytes]) -> Iterator[pl.Series]:
+    yield pl.Series(DEVICE, dtype=pl.Binary)
+    is_others = pl.col(DEVICE).is_in(devices) & pl.col(USER).is_not_null() & ~pl.col(USER).is_in(members)
+    for contract in catalogue.layer("lake"):
+        if {USER, DEVICE} <= {column.name for column in contract.columns}:
+            for _, rows in read_held(lake, contract, {DEVICE: devices}):
+                yield rows.filter(is_others)[DEVICE]
 
 
-def find_foreign_devices(tables: Iterable[pl.DataFrame], members: list[bytes]) -> pl.Series:
-    """The devices on which a row names somebody else, whatever became of the link between the two."""
-    named = [rows.select(USER, DEVICE) for rows in tables if {USER, DEVICE} <= set(rows.columns)]
-    rows = pl.concat([pl.DataFrame(schema={USER: pl.Binary, DEVICE: pl.Binary}), *named])
-    is_others = pl.col(USER).is_not_null() & ~pl.col(USER).is_in(members)
-    return rows.filter(is_others)[DEVICE].drop_nulls().unique()
-
-
-def order_rows(rows: pl.DataFrame, contract: Contract) -> pl.DataFrame:
-    """By when they happened, and then by everything else, so that the same rows are always told in the same order."""
+def _read_rows(lake: Lake, contract: Contract, subjects: Subjects) -> pl.DataFrame:
+    found = (rows.filter(_is_theirs(contract, subjects)) for _, rows in read_held(lake, contract, subjects))
+    rows = pl.concat([pl.DataFrame(schema=polars_schema(contract)), *found])
     times = [column.name for column in contract.columns if column.physical_type in {"timestamp", "date"}]
     return rows.sort([*times, *(name for name in rows.columns if name not in times)])
 
 
-def _read_candidates(lake: Lake, contract: Contract, subjects: Mapping[str, Iterable[bytes]]) -> pl.DataFrame:
-    """Every row on the subject or one of their devices, whoever else it names."""
-    wanted = {name: list(values) for name, values in subjects.items()}
-    is_on_them = pl.any_horizontal(pl.col(name).is_in(values) for name, values in wanted.items())
-    found = (rows.filter(is_on_them) for _, rows in read_held(lake, contract, wanted))
-    return pl.concat([pl.DataFrame(schema=polars_schema(contract)), *found])
+def _is_theirs(contract: Contract, subjects: Subjects) -> pl.Expr:
+    """Rows that name the member, and those that name nobody on one of their devices: never one that names another."""
+    is_named, is_nobodys = pl.lit(value=False), pl.lit(value=True)
+    if USER in polars_schema(contract):
+        is_named, is_nobodys = pl.col(USER).is_in(list(subjects.get(USER, ()))), pl.col(USER).is_null()
+    if DEVICE in subjects:
+        return is_named.fill_null(value=False) | (is_nobodys & pl.col(DEVICE).is_in(list(subjects[DEVICE])))
+    return is_named
