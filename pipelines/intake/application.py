@@ -18,7 +18,7 @@ from pipelines.errors import IntakeRefusedError, KeyReusedError, NonceReusedErro
 from pipelines.intake import problems
 from pipelines.intake.desk import Desk, DeskClosedError
 from pipelines.intake.filing import Filing
-from pipelines.intake.guard import Guard
+from pipelines.intake.guard import STATUS_PATH, Guard
 from pipelines.intake.pages import choose_language, prefers_json, show_problem, show_record, show_standing
 from pipelines.intake.places import FACEBOOK_PLACE, FILING_PLACE, STATUS_PLACE, add_schemas, describe_application
 from pipelines.intake.problems import Problem
@@ -87,9 +87,11 @@ class Counter:
 
     async def show_status(self, request: Request) -> Response:
         """Where a request stands, for whoever has its confirmation code; every other code gets the very same answer."""
-        code, accepted = request.path_params["code"], request.headers.get("accept", "")
-        language = choose_language(request.query_params.get("lang"), request.headers.get("accept-language", ""))
-        is_for_programs = prefers_json(accepted)
+        code, language, is_for_programs = (
+            request.path_params["code"],
+            _find_language(request),
+            _is_for_programs(request),
+        )
         try:
             standing = await self._run(lambda: self._find_standing(code, language))
         except ProblemError as error:
@@ -97,11 +99,7 @@ class Counter:
                 raise
             return show_problem(error.problem, "unavailable", language)
         if standing is None:
-            return (
-                problems.NOT_FOUND.respond()
-                if is_for_programs
-                else show_problem(problems.NOT_FOUND, "unknown", language)
-            )
+            return _answer_unknown(request)
         return show_record(standing.record(), language) if is_for_programs else show_standing(standing, language)
 
     async def _run(self, work: Callable[[], Found]) -> Found:
@@ -194,14 +192,31 @@ def _file_or_refuse(file: Callable[[], Answer]) -> Answer:
         raise ProblemError(problems.INVALID) from None
 
 
+def _find_language(request: Request) -> Language:
+    return choose_language(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+
+
+def _is_for_programs(request: Request) -> bool:
+    return prefers_json(request.headers.get("accept", ""))
+
+
+def _answer_unknown(request: Request) -> Response:
+    """The one answer for codes that open nothing, whatever is wrong with them."""
+    if _is_for_programs(request):
+        return problems.NOT_FOUND.respond()
+    return show_problem(problems.NOT_FOUND, "unknown", _find_language(request))
+
+
 async def _answer_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)
     return error.problem.respond()
 
 
-async def _answer_astray(_: Request, error: Exception) -> Response:
-    """For paths and methods that nobody serves."""
+async def _answer_astray(request: Request, error: Exception) -> Response:
+    """For paths and methods that nobody serves; a code with a line's end in it is no path that the router knows."""
     assert isinstance(error, HTTPException)
+    if error.status_code == problems.NOT_FOUND.status and request.scope["path"].startswith(STATUS_PATH):
+        return _answer_unknown(request)
     response = problems.BY_STATUS.get(error.status_code, problems.NOT_FOUND).respond()
     response.headers.update(error.headers or {})
     return response

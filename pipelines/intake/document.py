@@ -64,7 +64,6 @@ EXAMPLE_STANDING = {
     "asked_on": "2026-11-23",
     "due_on": "2026-12-23",
     "eligible_on": "2026-12-05",
-    "completed_on": None,
 }
 TEXT: Record = {"type": "string"}
 DAY: Record = {"type": ["string", "null"], "format": "date"}
@@ -72,7 +71,9 @@ CODE_SCHEMA: Record = {"type": "string", "pattern": "^[A-Z2-7]{24}$"}
 
 
 def _object(**properties: Record) -> Record:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    """What may be null may be left out too, since the document leaves nulls out of its examples."""
+    required = [name for name, schema in properties.items() if "null" not in schema["type"]]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 OWN_SCHEMAS: Mapping[str, Record] = {

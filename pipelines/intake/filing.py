@@ -14,7 +14,7 @@ OLDEST = timedelta(days=400)
 MOST = 1_000_000
 PRINTABLE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f\u3000][^\x00-\x1f\x7f]*$"
 TELEPHONE = r"^\+?[0-9][0-9 -]{5,18}[0-9]$"
-EMAIL = r"^[^\x00-\x20\x7f@<>\",;]{1,64}@[^\x00-\x20\x7f@<>\",;]{1,189}$"
+EMAIL = r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,189}$"
 
 Line = Annotated[str, StringConstraints(pattern=PRINTABLE)]
 
@@ -101,5 +101,11 @@ class Filing(_Part):
             if facts is None
             else AccountFacts(facts.open_listings, facts.open_trades, facts.last_transaction_date, today),
             detail=None if self.detail is None else self.detail.model_dump(mode="json", exclude_none=True),
-            contact=None if contact is None else Contact(contact.channel, contact.address, contact.language),
+            contact=None if contact is None else Contact(contact.channel, _spell(contact), contact.language),
         )
+
+
+def _spell(contact: SmsContact | EmailContact) -> str:
+    """An address as senders take it: a telephone number without what makes it easier to read."""
+    address = contact.address
+    return address.replace(" ", "").replace("-", "") if isinstance(contact, SmsContact) else address

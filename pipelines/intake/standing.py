@@ -37,6 +37,8 @@ REASONS: Mapping[str, str] = {
     "hindrance": "hindrance",
     "unlawful": "unlawful",
     "unverified": "unverified",
+    "the member was deleted": "deleted",
+    "the member was deleted and did not return: nothing of theirs is stored": "deleted",
 }
 
 
@@ -89,7 +91,8 @@ def _word_reason(reason: str | None, text: Mapping[str, str]) -> str | None:
     if reason is None:
         return None
     beginning = next(
-        (known for known in REASONS if reason.startswith((f"{known},", f"{known}:")) or reason == known), ""
+        (known for known in REASONS if reason.startswith((f"{known},", f"{known}:")) or reason == known),
+        "",
     )
     if not beginning:
         return reason

@@ -147,7 +147,7 @@ def test_a_renewed_secret_voids_the_old_one(found_service):
         deletion(requested_at="2026-11-22"),
         deletion(requested_at="2026-11-22T09:00:00"),
         deletion(requested_at="0001-01-01T00:00:00+14:00"),
-        deletion(requested_at=(datetime.now(UTC) - timedelta(days=401)).isoformat()),
+        deletion(requested_at="2020-01-01T00:00:00+09:00"),
         deletion(unknown="field"),
         deletion(facts={"open_trades": -1}),
         deletion(facts={"open_trades": 10**30}),
@@ -160,9 +160,6 @@ def test_a_renewed_secret_voids_the_old_one(found_service):
         deletion(contact={"channel": "email", "address": "member@example.jp", "language": "fr"}),
         deletion(contact={"channel": "fax", "address": "0312345678", "language": "ja"}),
     ],
-    ids=lambda asked: (
-        str(asked)[:60] if isinstance(asked, bytes) else json.dumps(asked)[:90].encode("ascii", "replace")
-    ),
 )
 def test_a_body_that_does_not_fit_is_refused_and_nothing_of_it_is_told(service: Service, asked):
     before = count_requests(service)
