@@ -23,6 +23,7 @@ from pipelines.journeys.desk.requests import RequestLine
 from pipelines.journeys.retain import place_hold
 
 Text = Annotated[str, Form(max_length=500)]
+Needed = Annotated[str, Form(min_length=1, max_length=500)]
 MemberId = Annotated[str, Form(min_length=1, max_length=256)]
 
 
@@ -57,7 +58,7 @@ def reject(desk: Opened, request_id: str, digest: Text, note: Text = "") -> Resp
     return _answer(desk, desk.find(request_id), digest, "Reject", note)
 
 
-def refuse(desk: Opened, request_id: str, reason: Text, ground: Text = "") -> Response:
+def refuse(desk: Opened, request_id: str, reason: Needed, ground: Text = "") -> Response:
     """Close a request undone; a plan that waits with it is turned down, for it would delete whom nobody may."""
     line = desk.find(request_id)
 
@@ -72,9 +73,7 @@ def refuse(desk: Opened, request_id: str, reason: Text, ground: Text = "") -> Re
     return _carry_out(desk, "refuse", request_id, carry_out, back=f"/requests/{request_id}", told="refused")
 
 
-def place(
-    desk: Opened, dataset: Text, basis: Annotated[str, Form(min_length=1, max_length=500)], until: date
-) -> Response:
+def place(desk: Opened, dataset: Text, basis: Needed, until: Annotated[date, Form()]) -> Response:
     """Place a hold on a lake table."""
 
     def carry_out() -> None:

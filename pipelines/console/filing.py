@@ -24,7 +24,8 @@ def _read_given(value: object) -> object:
 
 
 GivenDate = Annotated[date | None, BeforeValidator(_read_given)]
-GivenCount = Annotated[int | None, BeforeValidator(_read_given), Field(ge=0, le=10**6)]
+Count = Annotated[int, Field(ge=0, le=10**6)]
+GivenCount = Annotated[Count | None, BeforeValidator(_read_given)]
 
 
 class Filing(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,6 +14,11 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from babel import dates, numbers
+
+# How a deletion's eligibility names what it was decided by.
+DECIDED_BY = re.compile(
+    r"(?:(?P<why>.+), )?by (?:account facts of (?P<day>\d{4}-\d\d-\d\d)|the facts given with the request)"
+)
 
 Language = Literal["en", "ja"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -43,6 +49,19 @@ class Wording:
     def name(self, kind: str, value: str) -> str:
         """What people call a state, a kind of request, a strategy; the value itself where nobody has a word for it."""
         return read_texts()[self.language].get(f"{kind}.{value}", value)
+
+    def because(self, reason: str) -> str:
+        """A reason that the pipeline wrote, in this language where we have words for it, else as it was written."""
+        decided = DECIDED_BY.fullmatch(reason)
+        if decided is None:
+            return self.name("because", reason)
+        if decided["day"]:
+            source = self.text("because.facts_of", day=self.day(date.fromisoformat(decided["day"])))
+        else:
+            source = self.text("because.given")
+        if decided["why"] is None:
+            return source
+        return self.text("because.by", why=self.name("because", decided["why"]), source=source)
 
     def count(self, value: int) -> str:
         return str(numbers.format_decimal(value, format="#,##0", locale=self.language))

@@ -14,7 +14,6 @@ from pathlib import Path
 import typer
 
 from pipelines.embedded.airflow import EmbeddedAirflow
-from pipelines.embedded.credentials import COMPLIANCE_OFFICER
 from pipelines.embedded.environment import configure
 from pipelines.embedded.progress import AWAITING_INPUT, RunOutcome, TaskReport
 from pipelines.embedded.summary import print_summary
@@ -93,11 +92,12 @@ def _run_chain(airflow: EmbeddedAirflow, since: datetime) -> None:
 
 
 def _approve(airflow: EmbeddedAirflow, report: TaskReport) -> None:
-    officer = airflow.client(COMPLIANCE_OFFICER)
+    name = airflow.config.officers[0]
+    officer = airflow.client(name)
     for task in officer.pending_human_tasks(report.dag_id, report.run_id):
-        typer.echo(f"    {COMPLIANCE_OFFICER} reads: {task.subject}")
+        typer.echo(f"    {name} reads: {task.subject}")
         officer.answer_human_task(task.dag_id, task.run_id, task.task_id, option="Approve", note="plan checked")
-        typer.echo(f"    {COMPLIANCE_OFFICER} approves")
+        typer.echo(f"    {name} approves")
 
 
 def _require_success(outcome: RunOutcome) -> None:

@@ -18,9 +18,11 @@ async function look() {
 }
 
 function show(progress) {
-  bar.max = progress.total || 1
-  bar.value = progress.done
-  if (words.textContent !== progress.words) words.textContent = progress.words
+  if (bar) {
+    bar.max = progress.total || 1
+    bar.value = progress.done
+    if (words.textContent !== progress.words) words.textContent = progress.words
+  }
   if (progress.state === box.dataset.state) return
   if (isWriting()) changed.hidden = false
   else location.replace(location.pathname)

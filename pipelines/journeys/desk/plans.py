@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pipelines.control.requests import StoredPlan, get_plan
@@ -19,7 +19,7 @@ DONE_STATES = ("verifying", "held", "completed")
 class PlannedDataset:
     """What a plan does to one dataset: rows and files in all, and how many of the rows are of the request at hand.
 
-    kept_rows: that a hold keeps where they are.
+    kept_rows: that a hold keeps where they are, through held_until and for its legal_basis.
     """
 
     table: str
@@ -29,6 +29,8 @@ class PlannedDataset:
     file_count: int
     reason: str | None
     kept_rows: int
+    held_until: date | None
+    legal_basis: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +114,6 @@ def _describe_dataset(summary: Mapping[str, Any], dataset: Mapping[str, Any], re
         file_count=summary["files"] or 0,
         reason=summary["reason"],
         kept_rows=dataset.get("kept_rows", 0),
+        held_until=date.fromisoformat(dataset["held_until"]) if "held_until" in dataset else None,
+        legal_basis=dataset.get("legal_basis"),
     )
