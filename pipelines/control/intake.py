@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -114,7 +115,7 @@ def find_asked_right(engine: sa.Engine, code_digest: str) -> tuple[AskedRight, d
     return None if found is None else (AskedRight(*found), code.issued_at)
 
 
-def _asked_rights(request_id: str) -> tuple[sa.Select[tuple[object, ...]], ...]:
+def _asked_rights(request_id: str) -> tuple[sa.Select[Any], ...]:
     deletion, right = deletion_requests.c, rights_requests.c
     return (
         sa.select(

@@ -27,7 +27,12 @@ def test_empty_variable_is_as_good_as_none():
 
 
 def test_every_setting_has_its_variable():
-    given = {"TOKUMEI_TIMEZONE": "Europe/Paris", "TOKUMEI_AIRFLOW_PORT": "9000", "TOKUMEI_MEMORY_LIMIT": "512MiB"}
+    given = {
+        "TOKUMEI_OFFICERS": "aki,ren",
+        "TOKUMEI_TIMEZONE": "Europe/Paris",
+        "TOKUMEI_AIRFLOW_PORT": "9000",
+        "TOKUMEI_MEMORY_LIMIT": "512MiB",
+    }
     given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1", "TOKUMEI_GUARD_SHARE": "0.5"}
     given |= {"TOKUMEI_DEADLINE_DAYS": "14", "TOKUMEI_DEADLINE_WARNING_DAYS": "3", "TOKUMEI_LONGEST_COPY_DAYS": "90"}
     given |= {"TOKUMEI_CANARY_SUBJECTS": "3", "TOKUMEI_FOUR_EYES": "1", "TOKUMEI_ACCESS_EXPORT_DAYS": "7"}
