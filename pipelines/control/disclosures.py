@@ -19,9 +19,9 @@ from pipelines.control.ledger import (
     tombstones,
     transaction,
 )
+from pipelines.control.rights_sightings import CLOSED
 
 Row = dict[str, Any]
-CLOSED = ("completed", "refused")
 DELETION = "deletion"
 
 

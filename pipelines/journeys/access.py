@@ -14,7 +14,6 @@ import polars as pl
 
 from anonymization.keyring import unseal
 from pipelines.control.disclosures import (
-    CLOSED,
     AccessRequest,
     Row,
     forget_export_subjects,
@@ -25,6 +24,7 @@ from pipelines.control.disclosures import (
     list_requests_told,
     list_sealed_subjects,
 )
+from pipelines.control.rights_sightings import CLOSED, OpenRight, forget_sightings, list_open_rights
 from pipelines.deletion.closure import LINK_COLUMNS, close_identities, gather_links
 from pipelines.deletion.disclosure.datasets import Disclosure, describe_ledger, describe_tables, list_unattributable
 from pipelines.deletion.disclosure.document import write_document
@@ -33,6 +33,7 @@ from pipelines.deletion.disclosure.rows import find_rows, leave_out_shared_devic
 from pipelines.deletion.known_devices import recall_devices
 from pipelines.deletion.request import Subject, read_subject
 from pipelines.journeys.house import House
+from pipelines.journeys.watch import recognise_subject
 from pipelines.lake.layout import read_files
 from pipelines.report.release import release_page
 from pipelines.telemetry import record_step
@@ -68,7 +69,7 @@ def export_subject(house: House, request_id: str, subject: Subject) -> ExportFac
     """Write everything that is held on a member to reports/access, for the owner's eyes; each file whole or not at all.
 
     To be called under the maintenance lock, so that no deletion comes between what is read and what is written of it.
-    Run again, it writes what is held then. ConfigurationError for who is not known under every key.
+    Run again, it writes what is held then.
     """
     with record_step("export_subject", "reports") as step:
         disclosure = gather_disclosure(house, request_id, subject)
@@ -107,8 +108,9 @@ def close_subject(house: House, subject: Subject) -> Subject:
     def read_links() -> Iterator[pl.DataFrame]:
         return read_files(house.lake, contract, LINK_COLUMNS)
 
-    closures = close_identities({ONE: subject}, gather_links(read_links, [subject]))
-    closed = recall_devices(closures, {ONE: subject}, read_links)[ONE].subject
+    known = recognise_subject(house, subject)
+    closures = close_identities({ONE: known}, gather_links(read_links, [known]))
+    closed = recall_devices(closures, {ONE: known}, read_links)[ONE].subject
     return leave_out_shared_devices(house.lake, house.catalogue, closed)
 
 
@@ -124,6 +126,8 @@ def remove_exports(house: House, subjects: Iterable[Subject]) -> int:
     gone |= {name for name, each in requests.items() if not members.isdisjoint(_unseal_members(house, each))}
     _remove(path for name in gone for path in exports.get(name, ()))
     forget_export_subjects(house.ledger, gone)
+    asking = [each for each in list_open_rights(house.ledger) if not members.isdisjoint(_unseal_members(house, each))]
+    forget_sightings(house.ledger, gone | {each.request_id for each in asking})
     return len(gone & exports.keys())
 
 
@@ -135,6 +139,7 @@ def remove_overdue_exports(house: House) -> int:
     _remove(path for name in overdue for path in exports[name])
     closed = {name for name, each in requests.items() if each.state in CLOSED and each.sealed_subject}
     forget_export_subjects(house.ledger, closed - (exports.keys() - overdue))
+    forget_sightings(house.ledger)
     return len(overdue)
 
 
@@ -152,7 +157,7 @@ def _find_facts(house: House, subject: Subject) -> dict[str, list[Row]]:
     }
 
 
-def _unseal_members(house: House, request: AccessRequest) -> tuple[bytes, ...]:
+def _unseal_members(house: House, request: AccessRequest | OpenRight) -> tuple[bytes, ...]:
     if request.sealed_subject is None:
         return ()
     return tuple(read_subject(unseal(house.keyring, request.sealed_subject)).users["membership"])

@@ -24,6 +24,7 @@ from pipelines.deletion.request import Subject
 from pipelines.errors import ConfigurationError
 from pipelines.journeys.decide import find_holds
 from pipelines.journeys.house import House
+from pipelines.journeys.watch import recognise_subject
 from pipelines.lake.correct import Correction, apply_history, find_differing, note_history, read_history
 from pipelines.lake.purge import purge_table
 from pipelines.lake.rewrite import Subjects
@@ -52,7 +53,8 @@ def describe_correction(house: House, subject: Subject, detail: Mapping[str, str
     """
     correction = read_correction(house, "", detail)
     contract = house.catalogue.get("lake", CORRECTED)
-    differing = find_differing(house.lake, contract, _find_subjects(house, CORRECTED, subject), correction)
+    subjects = _find_subjects(house, CORRECTED, recognise_subject(house, subject))
+    differing = find_differing(house.lake, contract, subjects, correction)
     hold = find_holds(house).get(CORRECTED)
     rows = {CORRECTED: differing.height, HISTORY: differing.height}
     return [
@@ -76,7 +78,8 @@ def correct_subject(house: House, request_id: str, subject: Subject, detail: Map
     """
     correction = read_correction(house, request_id, detail)
     contract, history = (house.catalogue.get("lake", table) for table in (CORRECTED, HISTORY))
-    subjects = _find_subjects(house, CORRECTED, subject)
+    known = recognise_subject(house, subject)
+    subjects = _find_subjects(house, CORRECTED, known)
     with hold_maintenance(house.ledger), record_step("correct_subject", CORRECTED) as step:
         _require_free(house)
         note_history(
@@ -86,7 +89,7 @@ def correct_subject(house: House, request_id: str, subject: Subject, detail: Map
             correction,
             house.now(),
         )
-        noted = read_history(house.lake, history, _find_subjects(house, HISTORY, subject), correction)
+        noted = read_history(house.lake, history, _find_subjects(house, HISTORY, known), correction)
         corrected = apply_history(house.lake, contract, subjects, noted, correction)
         touch_dates(house.ledger, correction.batch, corrected.dates)
         purge_table(house.lake, contract)

@@ -23,6 +23,8 @@ from pipelines.journeys.access import close_subject, describe_access, export_sub
 from pipelines.journeys.audit import require_declared
 from pipelines.journeys.correct import correct_subject
 from pipelines.journeys.delete import accept_landed
+from pipelines.journeys.house import open_house
+from pipelines.journeys.keys import rotate_key
 from pipelines.journeys.restrict import restrict_member
 from pipelines.journeys.retain import place_hold, retain
 from tests.integration.conftest import DAYS, FOLLOWER, LEAVER, MEMBERS, NEIGHBOUR, PHONES, TABLET
@@ -219,6 +221,30 @@ def test_export_of_a_stranger_says_that_nothing_is_held(town):
     assert set(facts.row_counts.values()) == {0}
     jsonschema.validate(document, read_schema())
     assert "Nothing about you is held here." in facts.paths[1].read_text()
+
+
+def test_rows_under_a_key_that_was_made_after_the_member_asked_are_told_and_corrected(town):
+    enter_request(town, NEIGHBOUR, state="received")
+    asked = town.subject(NEIGHBOUR)
+    before = export_subject(town.house, str(uuid4()), asked)
+    for purpose in ("usage", "satisfaction", "security"):
+        rotate_key(town.house.settings, purpose)
+    town.house.ledger.dispose()
+    renewed = type(town)(open_house(town.house.settings))
+    renewed.land("access", "more.jsonl", [renewed.visit(NEIGHBOUR, PHONES[NEIGHBOUR], "2026-11-23", 5)])
+    answer = {"survey_id": "winter", "channel": "app", "segment": "buyer", "csat": 4, "nps": 9, "ces": 2}
+    late = {"time": "2026-11-23T10:00:00+09:00", "user_id": NEIGHBOUR, "comment": None, "language": "ja"}
+    renewed.land("surveys", "more.jsonl", [answer | late])
+    renewed.take_in()
+    after = export_subject(renewed.house, str(uuid4()), asked)
+    more = {name: count - before.row_counts[name] for name, count in after.row_counts.items()}
+    assert {name: count for name, count in more.items() if count} == {
+        "page_views": 1,
+        "survey_responses": 1,
+        "identity_links": 3,
+    }
+    facts = correct_subject(renewed.house, str(uuid4()), asked, {"attribute": "csat", "value": "1"})
+    assert facts.row_count == 2
 
 
 def list_exports(town) -> set[str]:
