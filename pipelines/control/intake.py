@@ -5,7 +5,7 @@ Of clients' own words only keyed digests are kept, since anything may be in them
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -23,6 +23,7 @@ from pipelines.control.desk_tables import (
 )
 from pipelines.control.ledger import deletion_requests, transaction
 
+DELETION = "deletion"
 TIMESTAMP_SECONDS = 300  # how far the clock of a client may be off
 # A timestamp from the future is accepted for twice as long, and no nonce may be forgotten before its timestamp.
 NONCE_LIFE = timedelta(seconds=2 * TIMESTAMP_SECONDS + 60)
@@ -109,36 +110,19 @@ def find_asked_right(engine: sa.Engine, code_digest: str) -> tuple[AskedRight, d
         code = connection.execute(by_code).first()
         if code is None:
             return None
-        found = next(
-            (row for query in _asked_rights(code.request_id) if (row := connection.execute(query).first())), None
-        )
-    return None if found is None else (AskedRight(*found), code.issued_at)
+        found = [row for query in _asked_rights(code.request_id) for row in connection.execute(query)]
+    return (AskedRight(**found[0]._mapping), code.issued_at) if found else None  # noqa: SLF001 - SQLAlchemy's name
 
 
-def _asked_rights(request_id: str) -> tuple[sa.Select[Any], ...]:
+def _asked_rights(request_id: str) -> Iterator[sa.Select[Any]]:
+    """Whatever right it is, it is in one of two tables."""
+    shown = ("request_id", "state", "reason", "requested_at", "due_on", "completed_at")
     deletion, right = deletion_requests.c, rights_requests.c
-    return (
-        sa.select(
-            deletion.request_id,
-            sa.literal("deletion"),
-            deletion.state,
-            deletion.reason,
-            deletion.requested_at,
-            deletion.due_on,
-            deletion.eligible_on,
-            deletion.completed_at,
-        ).where(deletion.request_id == request_id),
-        sa.select(
-            right.request_id,
-            right.kind,
-            right.state,
-            right.reason,
-            right.requested_at,
-            right.due_on,
-            sa.null(),
-            right.completed_at,
-        ).where(right.request_id == request_id),
+    kind, eligible_on = sa.literal(DELETION).label("kind"), sa.null().label("eligible_on")
+    yield sa.select(*(deletion[name] for name in shown), kind, deletion.eligible_on).where(
+        deletion.request_id == request_id
     )
+    yield sa.select(*(right[name] for name in shown), right.kind, eligible_on).where(right.request_id == request_id)
 
 
 def _is_same(receipt: Receipt) -> sa.ColumnElement[bool]:

@@ -18,6 +18,7 @@ from importlib import import_module
 from anonymization.keyring import Secret
 from pipelines.control.desk_secrets import DeskSecrets
 from pipelines.control.intake import (
+    DELETION,
     AskedRight,
     Entered,
     EnterRequest,
@@ -44,7 +45,7 @@ from pipelines.errors import (
 from pipelines.journeys.external_accounts import FACEBOOK, find_member
 from pipelines.journeys.house import House
 
-DELETION, INTAKE = "deletion", "intake"
+INTAKE = "intake"
 PIPELINE = "pipeline"
 RESERVED_CLIENTS = (FACEBOOK,)  # whose idempotency keys are ours
 UNLINKED = "no member logs in by this Facebook account"
