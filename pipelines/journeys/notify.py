@@ -78,7 +78,7 @@ def tell_recipients(house: House, digest: str, senders: Mapping[str, Sender] | N
     """
     try:
         if any(isinstance(told, Message) for told in list_told(house.ledger, digest)):
-            flush_outbox(house, senders or open_senders(house), plan_digest=digest)
+            flush_outbox(house, open_senders(house) if senders is None else senders, plan_digest=digest)
     except Exception as error:  # noqa: BLE001 - plug-ins and endpoints raise what they like, and stop no proof
         with record_step("tell_recipients", "outbox") as step:
             step.count(failure=_name_failure(error))

@@ -20,11 +20,14 @@ from tests.integration.senders import Sending, move_clock
 FIRST, LAST = map(date.fromisoformat, DAYS)
 EXPORTS = ("lake.page_views", "lake.device_events", "marts.usage_daily")
 RUNNING = ("enter_messages", "purge_table")
+QUICK = [("send", 1), ("complete", 1)]
 TELLING = [
-    *[(step, 1) for step in ("claim_due", "send", "settle", "issue", "complete")],
+    *QUICK,
+    *[("claim_due", 1), ("settle", 1), ("issue", 1)],
     *[(step, 2) for step in ("claim_due", "send", "settle", "complete")],
     ("claim_due", 4),
 ]
+POINTS = [pytest.param(*point, marks=[] if point in QUICK else [pytest.mark.slow]) for point in TELLING]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def carried(open_town, approved: Path, tmp_path_factory: pytest.TempPathFactory)
     return town.home
 
 
-@pytest.mark.parametrize(("step", "count"), TELLING)
+@pytest.mark.parametrize(("step", "count"), POINTS)
 def test_nobody_is_left_untold_after_a_crash_of_telling(
     open_town, carried: Path, crash_in, tmp_path: Path, *, step: str, count: int
 ):
