@@ -31,6 +31,7 @@ def check_catalogue(contracts: Iterable[Contract]) -> tuple[Violation, ...]:
 
 def _check_origins(sources: Iterable[Contract], lake: Iterable[Contract]) -> Iterator[Violation]:
     origins = {f"{source.name}.{column.name}": column for source in sources for column in source.columns}
+    origins |= {f"lake.{table.name}.{column.name}": column for table in lake for column in table.columns}
     listed = {source.name: _list_parameters(source) for source in sources}
     for table in lake:
         for column in table.columns:

@@ -62,6 +62,7 @@ class Column:
     identifier_kind: str | None
     round_to: float | None
     share_of: Share | None
+    is_correctable: bool = False
 
     @property
     def treatment_kind(self) -> str:
@@ -241,6 +242,7 @@ def _column(item: Mapping[str, Any]) -> Column:
         identifier_kind=custom.get("identifierKind"),
         round_to=custom.get("roundTo"),
         share_of=Share(**custom["shareOf"]) if "shareOf" in custom else None,
+        is_correctable=bool(custom.get("correctable", False)),
     )
 
 

@@ -98,7 +98,8 @@ REQUIRED_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "marts": (*REQUIRED_ANYWHERE, "inputs", "primaryKey", "period", "periodColumn"),
     "published": REQUIRED_ANYWHERE,
 }
-COLUMN_PROPERTIES = frozenset({"treatment", "identifierKind", *MEASURE_PROPERTIES})
+COLUMN_PROPERTIES = frozenset({"treatment", "identifierKind", "correctable", *MEASURE_PROPERTIES})
+CORRECTABLE_TREATMENTS = frozenset({"keep", "keep_listed", "keep_pattern", "reduce_language"})
 COLUMN_REFERENCES = ("subjectKeys", "partitionBy", "primaryKey", "bucketOf", "peopleColumn", "periodColumn", "eventId")
 RETENTION_DAYS = whole_number(0, 36_500)
 LOGICAL_TYPES: Mapping[str, str] = {
@@ -237,6 +238,8 @@ def _check_column(column: Mapping[str, Any], layer: str, form: str) -> Iterator[
     kind = str(treatment.get("kind")) if isinstance(treatment, Mapping) else ""
     for rule in _check_privacy(column, kind, layer, form):
         yield name, rule
+    for rule in _check_correctable(custom_properties(column), kind, form):
+        yield name, rule
     yield from check_limits(column)
     yield from check_column_rules(column)
 
@@ -253,6 +256,16 @@ def _check_description(column: Mapping[str, Any]) -> Iterator[str]:
         yield f"physicalType must be {PHYSICAL_TYPES.words}"
     elif logical_type != LOGICAL_TYPES[str(physical_type)]:
         yield f"logicalType must be {LOGICAL_TYPES[str(physical_type)]} for the physicalType {physical_type}"
+
+
+def _check_correctable(properties: Mapping[str, Any], kind: str, form: str) -> Iterator[str]:
+    if "correctable" not in properties:
+        return
+    if not FLAG.fits(properties["correctable"]):
+        yield f"correctable must be {FLAG.words}"
+    if form != "pseudonymised" or kind not in CORRECTABLE_TREATMENTS:
+        kinds = ", ".join(sorted(CORRECTABLE_TREATMENTS))
+        yield f"correctable belongs to columns of pseudonymised tables whose treatment is one of {kinds}"
 
 
 def _check_privacy(column: Mapping[str, Any], kind: str, layer: str, form: str) -> Iterator[str]:

@@ -126,7 +126,7 @@ def record_delivery(engine: sa.Engine, delivery: Delivery, judgement: Judgement 
         connection.execute(sa.delete(deliveries).where(held & same))
         connection.execute(sa.insert(deliveries).values(_write_delivery(delivery)))
         if delivery.state == "committed":
-            _touch(connection, delivery)
+            _touch(connection, delivery.content_digest, delivery.event_dates)
             _close_content(connection, delivery)
         if judgement:
             add_judgement(connection, judgement)
@@ -160,12 +160,19 @@ def _is_committed(connection: sa.Connection, delivery: Delivery) -> bool:
     return connection.execute(sa.select(deliveries.c.delivery_id).where(matches)).first() is not None
 
 
-def _touch(connection: sa.Connection, delivery: Delivery) -> None:
+def touch_dates(engine: sa.Engine, cause: str, dates: Iterable[date]) -> None:
+    """Have the marts of some dates built anew, once more however often that was asked for.
+
+    cause: names what changed them, where a file's digest stands; 64 characters at most.
+    """
+    with transaction(engine) as connection:
+        _touch(connection, cause, dates)
+
+
+def _touch(connection: sa.Connection, cause: str, dates: Iterable[date]) -> None:
     """The dates whose marts change; touched again when the content comes again after a failure."""
-    rows = [
-        {"content_digest": delivery.content_digest, "event_date": day, "built": False} for day in delivery.event_dates
-    ]
-    connection.execute(sa.delete(touched_dates).where(touched_dates.c.content_digest == delivery.content_digest))
+    rows = [{"content_digest": cause, "event_date": day, "built": False} for day in dates]
+    connection.execute(sa.delete(touched_dates).where(touched_dates.c.content_digest == cause))
     if rows:
         connection.execute(sa.insert(touched_dates), rows)
 

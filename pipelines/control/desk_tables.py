@@ -29,6 +29,13 @@ rights_requests = sa.Table(  # access, restriction, its end, correction
     sa.Column("expires_on", sa.Date),  # the last day of what was exported
 )
 
+rights_sightings = sa.Table(  # of who asked before a key was made, under that key; no move of a request touches it
+    "rights_sightings",
+    metadata,
+    sa.Column("request_id", sa.String(36), primary_key=True),
+    sa.Column("sealed_extension", sa.LargeBinary, nullable=False),
+)
+
 external_accounts = sa.Table(  # by which a login provider's callback finds a member
     "external_accounts",
     metadata,

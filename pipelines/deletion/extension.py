@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from anonymization.keyring import Key, Keyring
+from anonymization.keyring import Key, Keyring, unseal
 from anonymization.operators import pseudonymise
 from pipelines.control.requests import DeletionRequest
+from pipelines.control.rights_sightings import OpenRight
 from pipelines.deletion.request import (
     SUBJECT_PURPOSES,
     Subject,
     extend_subject,
+    read_subject,
     seal_subject,
     unite_pseudonyms,
     unseal_subject,
@@ -108,6 +110,19 @@ def _sight_kind(rows: pl.DataFrame, watch: Watch, kind: str, keyring: Keyring) -
 def add_sightings(request: DeletionRequest, sightings: pl.DataFrame, keyring: Keyring) -> bytes | None:
     """The sealed extension of a request with what was sighted of it; None when nothing of it is new."""
     return extend_sealed(request.request_id, unseal_subject(request, keyring), sightings, keyring)
+
+
+def unseal_open_right(right: OpenRight, keyring: Keyring) -> Subject:
+    """The subject of a request for access or correction, with all that ingestion added to it."""
+    subject = read_subject(unseal(keyring, right.sealed_subject))
+    if right.sealed_extension is None:
+        return subject
+    return extend_subject(subject, read_subject(unseal(keyring, right.sealed_extension)))
+
+
+def add_right_sightings(right: OpenRight, sightings: pl.DataFrame, keyring: Keyring) -> bytes | None:
+    """As `add_sightings`, for a request for access or correction."""
+    return extend_sealed(right.request_id, unseal_open_right(right, keyring), sightings, keyring)
 
 
 def extend_sealed(name: str, subject: Subject, sightings: pl.DataFrame, keyring: Keyring) -> bytes | None:

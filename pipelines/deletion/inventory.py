@@ -36,6 +36,8 @@ CANARY_REGISTER = "canary_subjects.json"
 LEDGER_SUFFIX = r"(-journal|-wal|-shm|-[a-z]+\.lock)?"
 LOCK_SUFFIX = ".lock"
 NOTHING = r"(?!)"
+UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+ACCESS_EXPORT = rf"\.?{UUID}\.(json|html)(\.\w+\.tmp)?"  # or what is about to replace it
 WEEKLY_PAGE = r"\.?usage-\d{4}-W\d{2}\.(en|ja)\.html(\.\w+\.tmp)?"  # or what is about to replace it
 
 
@@ -100,6 +102,7 @@ def _know_home(settings: Settings, catalogue: Catalogue, lake: Lake) -> _Known:
         (settings.certificates, CERTIFICATE_FILES),
         (settings.home / "reports", _name_reports(catalogue)),
         (settings.quality_documents, _name_documents(catalogue)),
+        (settings.access_exports, ACCESS_EXPORT),
         *((key.parent, _name_keyring(key.name)) for key in keys),
         *((ledger.parent, rf"{re.escape(ledger.name)}{LEDGER_SUFFIX}") for ledger in _find_ledger(settings)),
     ]

@@ -43,6 +43,7 @@ from pipelines.deletion.plan import (
 )
 from pipelines.deletion.request import Subject, list_tombstones, new_request, seal_subject, unseal_subject
 from pipelines.errors import ConfigurationError, PlanChangedError
+from pipelines.journeys.access import remove_exports
 from pipelines.journeys.audit import require_declared
 from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.decide import PIPELINE, find_holds
@@ -263,6 +264,7 @@ def _note_rewrite(house: House, digest: str, rewrite: Rewrite) -> None:
 
 def _forget_facts(house: House, plan: StoredPlan, subjects: Mapping[str, Subject]) -> None:
     """Noted first and forgotten then, so that what a crash interrupts is counted all the same."""
+    remove_exports(house, subjects.values())
     found = {request_id: count for request_id, count in count_facts(house, subjects).items() if count}
     if found:
         noted = get_plan(house.ledger, plan.digest).outcome.get(LEDGER_TABLE, {}).get(FORGET, {}).get("rows", {})

@@ -14,6 +14,7 @@ from pipelines.control.holds import place_hold as enter_hold
 from pipelines.control.maintenance import hold_maintenance
 from pipelines.control.requests import get_plan, list_requests
 from pipelines.errors import ConfigurationError
+from pipelines.journeys.access import remove_overdue_exports
 from pipelines.journeys.copies import forget_overdue_subjects
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import destroy_overdue
@@ -57,6 +58,7 @@ def retain(house: House) -> RetentionReport:
     with record_step("retain", "keys") as step:
         destroyed = destroy_overdue(house)
         forget_overdue_subjects(house)
+        remove_overdue_exports(house)
         step.count(keys=len(destroyed))
     with hold_maintenance(house.ledger):
         tables = _retain_tables(house)

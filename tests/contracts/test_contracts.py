@@ -47,7 +47,7 @@ def test_catalogue_holds_every_source_and_lake_table_of_the_house():
         *("access", "devices", "searches", "surveys", "accounts", "requests"),
     }
     assert {contract.name for contract in catalogue.layer("lake")} == {
-        *("page_views", "device_events", "searches", "survey_responses"),
+        *("page_views", "device_events", "searches", "survey_responses", "survey_corrections"),
         *("security_events", "identity_links", "rejected_lines", "quarantined_lines"),
     }
 
@@ -120,6 +120,9 @@ REFUSALS = [
     # A misspelt promise is no promise.
     (SEARCHES, promise(minimumPeeple=10), "minimumPeeple", "is not a property that the house knows"),
     (ACCESS, promise_of_column("client_ip", identifierSort="address"), "client_ip/identifierSort", "is not a property"),
+    (ACCESS, promise_of_column("status_code", correctable=True), "status_code", "correctable belongs to columns of"),
+    (PAGE_VIEWS, promise_of_column("page_group", correctable=True), "page_group", "correctable belongs to columns of"),
+    (PAGE_VIEWS, promise_of_column("method", correctable="yes"), "method", "correctable must be true or false"),
     # The ODCS v3.1.0 schema.
     (PAGE_VIEWS, of_document(owner="someone"), "(document)", "owner is not a key of ODCS v3.1.0"),
     (PAGE_VIEWS, of_document(owner=1, wards=2), "(document)", "wards is not a key of ODCS v3.1.0"),

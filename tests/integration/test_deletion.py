@@ -136,6 +136,7 @@ def test_certificate_counts_each_request_for_itself(finished):
         "lake.rejected_lines": ("exempt", 0),
         "lake.searches": ("exempt", 0),
         "lake.security_events": ("erased", 1),
+        "lake.survey_corrections": ("absent", 0),
         "lake.survey_responses": ("erased", 1),
         "marts.active_users_daily": ("recomputed", 0),
         "marts.bots_daily": ("recomputed", 0),
