@@ -37,7 +37,8 @@ def test_correction_is_done_proved_and_certified_and_the_detail_forgotten(town):
     assert (verified.certificate.kind, part.outcome, part.row_count) == ("correct", "corrected", 1)
     assert part.survivors_hash_before == part.survivors_hash_after
     assert sorted(town.rows("survey_responses")["csat"].to_list()) == [1, *[4] * 8]
-    assert WORST["value"] not in str(get_plan(town.house.ledger, digest).document["requests"])
+    [planned] = get_plan(town.house.ledger, digest).document["requests"]
+    assert (planned["request_id"], planned["kind"], len(planned["detail"])) == (request_id, "correct", 64)
 
 
 def test_carrying_out_again_corrects_nothing_twice(town):
