@@ -40,7 +40,9 @@ from pipelines.deletion.rights import (
     unseal_right,
 )
 from pipelines.errors import ConfigurationError, PlanChangedError, RightsError, TokumeiError
+from pipelines.journeys.access import describe_access
 from pipelines.journeys.audit import require_declared
+from pipelines.journeys.correct import describe_correction
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import renew_keyring
 from pipelines.journeys.rights_run import certify_rights, run_requests
@@ -216,8 +218,6 @@ def close_rights_of(house: House, subjects: Mapping[str, Subject]) -> None:
 def _require_meaningful(house: House, request: RightsRequest, detail: Mapping[str, str]) -> None:
     """Before anything is stored, so that what does not belong into a detail is in no byte of the ledger."""
     if request.kind == CORRECT:
-        from pipelines.journeys.correct import describe_correction  # noqa: PLC0415 - reads the lake, others need not
-
         describe_correction(house, unseal_right(request, house.keyring), detail)
         return
     allowed = {"reason"} if request.kind in SUSPENDING and request.channel in STAFF_CHANNELS else set[str]()
@@ -229,9 +229,6 @@ def _require_meaningful(house: House, request: RightsRequest, detail: Mapping[st
 
 
 def _describe_requests(house: House, requests: Sequence[RightsRequest]) -> dict[str, Sequence[Mapping[str, Any]]]:
-    from pipelines.journeys.access import describe_access  # noqa: PLC0415 - only where there is anything to plan
-    from pipelines.journeys.correct import describe_correction  # noqa: PLC0415 - as above
-
     described: dict[str, Sequence[Mapping[str, Any]]] = {}
     for request in requests:
         subject = unseal_right(request, house.keyring)

@@ -11,12 +11,12 @@ from typing import Any
 from pipelines.control.maintenance import hold_maintenance
 from pipelines.control.requests import get_plan, note_outcome
 from pipelines.control.rights import ACCESS, CORRECT, RightsRequest, get_right, list_rights_of_plan
-from pipelines.deletion.closure import close_identities, gather_links
 from pipelines.deletion.request import Subject
 from pipelines.deletion.rights import unseal_detail, unseal_right
 from pipelines.errors import ProofFailedError, RightsError
+from pipelines.journeys.access import close_subject, export_subject
 from pipelines.journeys.build_marts import build_marts
-from pipelines.journeys.departed import read_links
+from pipelines.journeys.correct import CORRECTED, correct_subject, read_correction
 from pipelines.journeys.house import House
 from pipelines.journeys.rights_proof import (
     certify_right,
@@ -26,11 +26,11 @@ from pipelines.journeys.rights_proof import (
     list_wanted,
     prove_absence,
 )
+from pipelines.journeys.watch import recognise_subject
 from pipelines.proof.certificate import KEY_SET, DatasetOutcome, Verified, verify
 from pipelines.proof.rows import OthersRows, count_values, hash_others
 from pipelines.telemetry import record_step
 
-CORRECTED = "survey_responses"
 BEFORE, AFTER = "before", "after"
 EXPORTS = 3  # ingestion may add rows between an export and its proof
 Noted = Mapping[str, Any]
@@ -69,8 +69,6 @@ def _sum_rows(steps: Mapping[str, Noted]) -> dict[str, int]:
 
 def _export(house: House, digest: str, request: RightsRequest) -> None:
     """Under the lock that deletions hold, so that no export is written of who is deleted meanwhile."""
-    from pipelines.journeys.access import export_subject  # noqa: PLC0415 - needs templates that nothing else does
-
     with hold_maintenance(house.ledger):
         name = request.request_id
         if get_right(house.ledger, name).state != "running":
@@ -83,12 +81,10 @@ def _export(house: House, digest: str, request: RightsRequest) -> None:
 
 def _correct(house: House, digest: str, request: RightsRequest) -> None:
     """Everybody else's rows are looked at before the first change, and once more after it."""
-    from pipelines.journeys.correct import correct_subject  # noqa: PLC0415 - as its tables are
-
     name, steps = request.request_id, get_plan(house.ledger, digest).outcome.get(CORRECT, {})
     if name in steps:
         return
-    subject, before = unseal_right(request, house.keyring), f"{name} {BEFORE}"
+    subject, before = recognise_subject(house, unseal_right(request, house.keyring)), f"{name} {BEFORE}"
     if before not in steps:
         note_outcome(house.ledger, digest, CORRECT, before, {"rows": {}, **_look_at_others(house, subject)})
     facts = correct_subject(house, name, subject, unseal_detail(request, house.keyring))
@@ -152,17 +148,14 @@ def _export_until_whole(house: House, digest: str, request: RightsRequest) -> tu
 
 
 def _close(house: House, request: RightsRequest) -> Subject:
-    """The subject with the devices that are theirs, as links tell now."""
-    subjects = {request.request_id: unseal_right(request, house.keyring)}
-    links = gather_links(lambda: read_links(house), subjects.values())
-    return close_identities(subjects, links)[request.request_id].subject
+    """The subject with the devices that are theirs now."""
+    return close_subject(house, unseal_right(request, house.keyring))
 
 
 def _certify_correction(house: House, digest: str, request: RightsRequest) -> None:
     """The subject's rows show the new value, and everybody else's are what they were."""
-    from pipelines.journeys.correct import read_correction  # noqa: PLC0415 - as above
-
-    noted, subject = _find_noted(house, digest, request), unseal_right(request, house.keyring)
+    noted = _find_noted(house, digest, request)
+    subject = recognise_subject(house, unseal_right(request, house.keyring))
     row_count = noted["rows"][request.request_id]
     _require_others_unchanged(house, digest, request, noted)
     wanted = list_wanted(house, CORRECTED, subject)
