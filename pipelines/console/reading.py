@@ -21,6 +21,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.journeys.desk.certificates import find_certificate, find_export, read_certificate
 from pipelines.journeys.desk.checks import list_all_checks, list_due, list_hold_views
 from pipelines.journeys.desk.datasets import list_datasets
+from pipelines.journeys.desk.members import read_correction
 from pipelines.journeys.desk.plans import PlanView, read_plan, read_progress
 from pipelines.journeys.desk.requests import DUES, KINDS, STATES, RequestLine, Wanted, list_lines, select_lines
 
@@ -57,6 +58,7 @@ def show_request(desk: Opened, request_id: str) -> HTMLResponse:
         moves=list_moves(ledger, request_id),
         plan=plan,
         progress=read_progress(desk.house, line),
+        correction=read_correction(desk.house, request_id) if _may_correct(desk, line) else {},
         is_moving=line.state in MOVING,
         task=_find_answer(desk, line, plan),
         is_own=_is_own(desk, plan),
@@ -178,6 +180,11 @@ def _find_answer(desk: Desk, line: RequestLine, plan: PlanView | None) -> HumanT
         return find_task(desk.person, plan.digest)
     except ApprovalError:
         return None
+
+
+def _may_correct(desk: Desk, line: RequestLine) -> bool:
+    """Whoever answers must see what they approve; nobody else need."""
+    return line.kind == "correct" and desk.person.may("officer")
 
 
 def _is_own(desk: Desk, plan: PlanView | None) -> bool:

@@ -198,6 +198,7 @@ def test_every_other_right_is_filed_here_too(officer: httpx.Client, own: Town, k
     answer = send(officer, "/file", kind=kind, request_key=key, user_id=MEMBERS[1], **fields)
     assert "The request is filed." in answer.text
     assert MEMBERS[1] not in answer.text
+    assert ("Satisfaction (CSAT) → 5" in answer.text) is (kind == "correct")
 
 
 def test_where_a_member_is_told_is_sealed_and_shown_nowhere(officer: httpx.Client, own: Town):
