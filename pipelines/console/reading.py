@@ -21,6 +21,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.journeys.desk.certificates import find_certificate, find_export, read_certificate
 from pipelines.journeys.desk.checks import list_all_checks, list_due, list_hold_views
 from pipelines.journeys.desk.datasets import list_datasets
+from pipelines.journeys.desk.members import read_correction
 from pipelines.journeys.desk.plans import PlanView, read_plan, read_progress
 from pipelines.journeys.desk.requests import DUES, KINDS, STATES, RequestLine, Wanted, list_lines, select_lines
 
@@ -57,6 +58,7 @@ def show_request(desk: Opened, request_id: str) -> HTMLResponse:
         moves=list_moves(ledger, request_id),
         plan=plan,
         progress=read_progress(desk.house, line),
+        correction=read_correction(desk.house, request_id) if _may_correct(desk, line) else {},
         is_moving=line.state in MOVING,
         task=_find_answer(desk, line, plan),
         is_own=_is_own(desk, plan),
@@ -111,7 +113,7 @@ def show_filing(desk: Opened, kind: str = "deletion") -> HTMLResponse:
     chosen = kind if kind in KINDS else KINDS[0]
     today = desk.house.now().date()
     return desk.show(
-        "file", kind=chosen, kinds=KINDS, today=today, request_key=f"desk-{uuid4()}", attributes=CORRECTABLE
+        "file", kind=chosen, kinds=KINDS, today=today, request_key=f"desk-{uuid4()}", attributes=_list_correctable(desk)
     )
 
 
@@ -163,6 +165,13 @@ def list_grounds() -> tuple[str, ...]:
         return ("harm", "hindrance", "unlawful", "unverified")
 
 
+def _list_correctable(desk: Desk) -> tuple[str, ...]:
+    """The answers of surveys that the contract lets be corrected."""
+    columns = desk.house.catalogue.get("lake", "survey_responses").columns
+    # Fallback: until the model of contracts knows which.
+    return tuple(each.name for each in columns if getattr(each, "is_correctable", each.name in CORRECTABLE))
+
+
 def _find_answer(desk: Desk, line: RequestLine, plan: PlanView | None) -> HumanTask | None:
     """Airflow's task that asks about a plan that waits; None when it cannot be asked either."""
     if plan is None or line.state != "planned":
@@ -171,6 +180,11 @@ def _find_answer(desk: Desk, line: RequestLine, plan: PlanView | None) -> HumanT
         return find_task(desk.person, plan.digest)
     except ApprovalError:
         return None
+
+
+def _may_correct(desk: Desk, line: RequestLine) -> bool:
+    """Whoever answers must see what they approve; nobody else need."""
+    return line.kind == "correct" and desk.person.may("officer")
 
 
 def _is_own(desk: Desk, plan: PlanView | None) -> bool:

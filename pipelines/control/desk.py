@@ -163,6 +163,14 @@ def list_sealed_rights(engine: sa.Engine) -> dict[str, bytes]:
         return {row.request_id: row.sealed_subject for row in connection.execute(query)}
 
 
+def get_sealed_detail(engine: sa.Engine, request_id: str) -> bytes | None:
+    """What a request of such a right is to correct, sealed; None when there is nothing, or no longer."""
+    columns = rights_requests.c
+    query = sa.select(columns.sealed_detail).where(columns.request_id == request_id)
+    with transaction(engine) as connection:
+        return connection.execute(query).scalar()
+
+
 def list_messages(engine: sa.Engine, request_id: str | None = None) -> tuple[Message, ...]:
     """Messages that are not settled, of one request or of all; dead ones first, then oldest first."""
     is_meant = sa.true() if request_id is None else outbox.c.request_id == request_id

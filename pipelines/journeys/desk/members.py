@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from anonymization.keyring import unseal
-from pipelines.control.desk import find_tombstoned, list_sealed_rights
+from pipelines.control.desk import find_tombstoned, get_sealed_detail, list_sealed_rights
 from pipelines.control.requests import list_requests
 from pipelines.deletion.request import Subject, identify_subject, read_subject, unseal_subject
 from pipelines.journeys.desk.requests import RequestLine, list_lines
@@ -23,6 +24,12 @@ def find_requests(house: House, user_id: str) -> tuple[RequestLine, ...]:
     found = {request_id for request_id, subject in _list_sealed(house) if _is_of(subject, members)}
     found |= find_tombstoned(house.ledger, sorted(members))
     return tuple(line for line in list_lines(house) if line.request_id in found)
+
+
+def read_correction(house: House, request_id: str) -> dict[str, str]:
+    """What a correction that is not closed is about: attribute, value and perhaps event_date; empty otherwise."""
+    sealed = get_sealed_detail(house.ledger, request_id)
+    return dict(json.loads(unseal(house.keyring, sealed))) if sealed else {}
 
 
 def _list_sealed(house: House) -> Iterator[tuple[str, Subject]]:
