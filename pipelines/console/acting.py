@@ -13,7 +13,7 @@ from fastapi import Form, Response
 from pipelines.console.acts import note_act
 from pipelines.console.approval import ApprovalError, Option, answer_plan
 from pipelines.console.failures import tell_problem
-from pipelines.console.filing import Filing, file_request, load_rights
+from pipelines.console.filing import Filing, file_request, keep_contact, load_rights
 from pipelines.console.rendering import Desk, Opened
 from pipelines.control.holds import release_hold
 from pipelines.errors import PlanChangedError, TokumeiError
@@ -45,7 +45,8 @@ def file(desk: Opened, filing: Annotated[Filing, Form()]) -> Response:
         note_act(desk.house.ledger, desk.person.name, "file", None, "failed", type(error).__name__)
         return tell_problem(desk, error, back=f"/file?kind={filing.kind}")
     note_act(desk.house.ledger, desk.person.name, f"file {filing.kind}", request_id, "done")
-    return desk.turn_to(f"/requests/{request_id}", "filed")
+    is_kept = keep_contact(desk.house, request_id, filing)
+    return desk.turn_to(f"/requests/{request_id}", "filed" if is_kept else "filed_alone")
 
 
 def approve(desk: Opened, request_id: str, digest: Text, note: Text = "") -> Response:

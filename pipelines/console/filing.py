@@ -14,7 +14,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.journeys.delete import request_deletion
 from pipelines.journeys.house import House
 
-CHANNEL = "desk"
+CHANNEL = "console"
 Kind = Literal["deletion", "access", "restrict", "unrestrict", "correct"]
 
 
@@ -29,7 +29,10 @@ GivenCount = Annotated[Count | None, BeforeValidator(_read_given)]
 
 
 class Filing(BaseModel):
-    """What the form says. requested_on: the day on which the member asked. attribute to event_date: of a correction."""
+    """What the form says. requested_on: the day on which the member asked. attribute to event_date: of a correction.
+
+    contact_: where the member is told how it ended; nothing of it is kept but in the outbox.
+    """
 
     kind: Kind
     user_id: str = Field(min_length=1, max_length=256, repr=False)
@@ -41,6 +44,9 @@ class Filing(BaseModel):
     attribute: str = Field(default="", max_length=64)
     value: str = Field(default="", max_length=500, repr=False)
     event_date: GivenDate = None
+    contact_channel: Literal["", "sms", "email"] = ""
+    contact_address: str = Field(default="", max_length=254, pattern=r"^\S*$", repr=False)
+    contact_language: Literal["en", "ja"] = "ja"
 
 
 def file_request(house: House, person: str, filing: Filing) -> str:
@@ -60,6 +66,26 @@ def file_request(house: House, person: str, filing: Filing) -> str:
             detail=_read_detail(filing) if filing.kind == "correct" else None,
         )
     )
+
+
+def keep_contact(house: House, request_id: str, filing: Filing) -> bool:
+    """Keep where the member is told how it ended; False when that could not be kept, and the request alone is."""
+    if not (filing.contact_channel and filing.contact_address):
+        return True
+    try:
+        outbox = import_module("pipelines.control.outbox")
+        outbox.keep_contact(
+            house.ledger,
+            house.keyring,
+            request_id=request_id,
+            channel=filing.contact_channel,
+            address=filing.contact_address,
+            language=filing.contact_language,
+            now=house.now(),
+        )
+    except (ImportError, ConfigurationError):  # fallback: the first, until it is there
+        return False
+    return True
 
 
 def load_rights() -> Any:  # noqa: ANN401 - a module

@@ -111,7 +111,7 @@ def show_filing(desk: Opened, kind: str = "deletion") -> HTMLResponse:
     chosen = kind if kind in KINDS else KINDS[0]
     today = desk.house.now().date()
     return desk.show(
-        "file", kind=chosen, kinds=KINDS, today=today, request_key=f"desk-{uuid4()}", attributes=CORRECTABLE
+        "file", kind=chosen, kinds=KINDS, today=today, request_key=f"desk-{uuid4()}", attributes=_list_correctable(desk)
     )
 
 
@@ -161,6 +161,13 @@ def list_grounds() -> tuple[str, ...]:
         return tuple(load_rights().GROUNDS)
     except ConfigurationError:  # fallback: until it is there
         return ("harm", "hindrance", "unlawful", "unverified")
+
+
+def _list_correctable(desk: Desk) -> tuple[str, ...]:
+    """The answers of surveys that the contract lets be corrected."""
+    columns = desk.house.catalogue.get("lake", "survey_responses").columns
+    # Fallback: until the model of contracts knows which.
+    return tuple(each.name for each in columns if getattr(each, "is_correctable", each.name in CORRECTABLE))
 
 
 def _find_answer(desk: Desk, line: RequestLine, plan: PlanView | None) -> HumanTask | None:

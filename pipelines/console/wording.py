@@ -52,6 +52,9 @@ class Wording:
 
     def because(self, reason: str) -> str:
         """A reason that the pipeline wrote, in this language where we have words for it, else as it was written."""
+        ground, colon, note = reason.partition(": ")
+        if colon and f"ground.{ground}" in read_texts()[self.language]:
+            return f"{self.name('ground', ground)}: {note}"
         decided = DECIDED_BY.fullmatch(reason)
         if decided is None:
             return self.name("because", reason)

@@ -178,5 +178,36 @@ def test_progress_is_told_as_the_plan_is_carried_out(officer: httpx.Client, own:
     digest = plan(own.house)
     filed = next(each for each in list_requests(own.house.ledger, ("planned",)) if each.plan_digest == digest)
     told = officer.get(f"/requests/{filed.request_id}/progress", params={"lang": "ja"}).json()
-    assert told == {"state": "planned", "done": 0, "total": 5, "state_name": "承認待ち", "words": told["words"]}
-    assert "5表のうち0表" in told["words"]
+    total = sum(each.deletion_strategy in ("delete", "empty") for each in own.house.catalogue.layer("lake"))
+    assert told | {"words": ""} == {
+        "state": "planned",
+        "done": 0,
+        "total": total,
+        "state_name": "承認待ち",
+        "words": "",
+    }
+    assert f"{total}表のうち0表" in told["words"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"), [("restrict", {}), ("access", {}), ("correct", {"attribute": "csat", "value": "5"})]
+)
+def test_every_other_right_is_filed_here_too(officer: httpx.Client, own: Town, kind: str, fields: dict[str, str]):
+    pytest.importorskip("pipelines.journeys.rights")
+    key = re.search(r'name="request_key" value="([^"]+)"', officer.get("/file", params={"kind": kind}).text)[1]
+    answer = send(officer, "/file", kind=kind, request_key=key, user_id=MEMBERS[1], **fields)
+    assert "The request is filed." in answer.text
+    assert MEMBERS[1] not in answer.text
+
+
+def test_where_a_member_is_told_is_sealed_and_shown_nowhere(officer: httpx.Client, own: Town):
+    pytest.importorskip("pipelines.control.outbox")
+    key = re.search(r'name="request_key" value="([^"]+)"', officer.get("/file").text)[1]
+    contact = {"contact_channel": "sms", "contact_address": "+819012345678", "contact_language": "ja"}
+    filing = {"kind": "deletion", "request_key": key, "user_id": MEMBERS[1], **contact}
+    answer = send(officer, "/file", **filing)
+    assert "The request is filed." in answer.text
+    assert "waits for the outcome" in answer.text
+    assert "9012345678" not in answer.text + officer.get("/notices").text
+    own.house.ledger.dispose()
+    assert scan([own.house.settings.home / "control.db"], ["+819012345678"]).clean

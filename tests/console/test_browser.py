@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -21,23 +22,6 @@ OVERFLOWING = """
     .map(each => [each.getBoundingClientRect(), each])
     .filter(([box]) => box.width > 0 && (box.left < -0.5 || box.right > document.documentElement.clientWidth + 0.5))
     .map(([box, each]) => `${each.tagName} ${each.className} ${box.left} ${box.right}`)
-"""
-# Of edges that tell where to write and what is pressed, against what lies behind them; WCAG asks for 3.
-EDGE_CONTRAST = """
-() => {
-  const parse = colour => colour.match(/[\\d.]+/g).map(Number)
-  const linear = part => (part /= 255) <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
-  const luminance = colour => parse(colour).slice(0, 3).reduce((sum, part, at) => sum + linear(part) * [0.2126, 0.7152, 0.0722][at], 0)
-  const behind = each => {
-    const colour = getComputedStyle(each).backgroundColor
-    return parse(colour)[3] === 0 ? behind(each.parentElement) : colour
-  }
-  const contrast = each => {
-    const [one, other] = [getComputedStyle(each).borderTopColor, behind(each.parentElement)].map(luminance)
-    return (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05)
-  }
-  return Math.min(21, ...[...document.querySelectorAll('input:not([type=hidden]), select, textarea, button, .button, .badge')].map(contrast))
-}
 """
 
 
@@ -86,14 +70,14 @@ def open_page(browser: Browser, served: str, town: Town) -> Iterator[Open]:
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_no_violation_and_nothing_is_wider_than_the_window(open_page: Open, path: str, language: str):
     opened = open_page(path, language=language)
-    page = opened.page
+    page, edge_contrast = opened.page, Path(__file__).with_name("edge_contrast.js").read_text()
     page.evaluate(ALL_OPEN)
     for width, scheme in ((1280, "light"), (375, "dark"), (375, "light"), (1280, "dark")):
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(OVERFLOWING) == []
-        assert page.evaluate(EDGE_CONTRAST) >= 3
+        assert page.evaluate(edge_contrast) >= 3
         if (width, scheme) in ((375, "dark"), (1280, "light")):
             found = Axe().run(page).response["violations"]
             assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []

@@ -89,7 +89,7 @@ def read_plan(house: House, line: RequestLine) -> PlanView | None:
 
 def read_progress(house: House, line: RequestLine) -> Progress:
     """How far a request's plan is carried out."""
-    if line.plan_digest is None or line.kind != "deletion":
+    if line.plan_digest is None:
         return Progress(line.state, 0, 0)
     plan = get_plan(house.ledger, line.plan_digest)
     tables = {*rewritten_tables(plan.document), *emptied_tables(plan.document)}
@@ -98,11 +98,13 @@ def read_progress(house: House, line: RequestLine) -> Progress:
 
 
 def _list_datasets(plan: StoredPlan, line: RequestLine) -> tuple[PlannedDataset, ...]:
-    if line.kind != "deletion":
-        return ()
-    summaries = summarise_plan(plan.document)
-    described = zip(summaries, plan.document["datasets"], strict=True)
-    return tuple(_describe_dataset(summary, dataset, line.request_id) for summary, dataset in described)
+    """Of a right other than deletion only what is about the request: the others of its plan may be of other rights."""
+    described = zip(summarise_plan(plan.document), plan.document["datasets"], strict=True)
+    return tuple(
+        _describe_dataset(summary, dataset, line.request_id)
+        for summary, dataset in described
+        if line.kind == "deletion" or line.request_id in dataset["rows"]
+    )
 
 
 def _describe_dataset(summary: Mapping[str, Any], dataset: Mapping[str, Any], request_id: str) -> PlannedDataset:
