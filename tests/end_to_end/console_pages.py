@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, exp
 
 MILLISECONDS_TO_SHOW = 20_000  # on a busy machine
 Place = Page | FrameLocator
+expect.set_options(timeout=MILLISECONDS_TO_SHOW)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ def test_every_setting_has_its_variable():
     given |= {"TOKUMEI_QUIET_SECONDS": "0", "TOKUMEI_PROCESSES": "1", "TOKUMEI_GUARD_SHARE": "0.5"}
     given |= {"TOKUMEI_DEADLINE_DAYS": "14", "TOKUMEI_DEADLINE_WARNING_DAYS": "3", "TOKUMEI_LONGEST_COPY_DAYS": "90"}
     given |= {"TOKUMEI_CANARY_SUBJECTS": "3", "TOKUMEI_FOUR_EYES": "1", "TOKUMEI_ACCESS_EXPORT_DAYS": "7"}
+    given |= {"TOKUMEI_OFFICERS": "ada, ben"}
     given |= {"TOKUMEI_INTAKE_PORT": "9001", "TOKUMEI_INTAKE_URL": "https://privacy.example.jp"}
     given |= {"TOKUMEI_SMS_GATEWAY": "https://sms.example.jp/send", "TOKUMEI_SMTP": "smtp://mail.example.jp:25"}
     given |= {name: f"/a/{name}" for name in setting_names() if name not in given}
