@@ -92,6 +92,7 @@ def list_outcomes(certificate: Certificate) -> tuple[DatasetOutcome, ...]:
     return tuple(replace(part, version_before=None, version_after=None) for part in certificate.datasets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "count"), POINTS)
 def test_deletion_ends_the_same_after_a_crash(
     open_town, approved: Path, expected: Facts, crash_in, tmp_path: Path, *, step: str, count: int
