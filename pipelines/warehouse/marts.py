@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,12 @@ from pipelines.warehouse.periods import Reach
 from pipelines.warehouse.relations import PEOPLE_TABLES, RESTRICTIONS, find_dates
 from pipelines.warehouse.rounding import round_columns
 from pipelines.warehouse.statements import bind_select, read_query
+
+ARRANGED = """
+SELECT {columns} FROM (
+{select}
+) ORDER BY {key}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,16 +164,29 @@ def fill_mart(engine: duckdb.DuckDBPyConnection, mart: Mart, sql_directory: Path
         query, minimum_people = read_query(sql_directory, mart.name), mart.contract.minimum_people
         for part in split_periods(mart.contract, wanted):
             gather_cells(engine, mart.contract, sql_directory, part, minimum_people, blur=blur_of(mart.contract))
-            rows = select_mart(engine, mart.contract, query, part, minimum_people)
-            round_columns(mart.contract, rows).insert_into(mart.table)
+            rows = select_mart(engine, mart.contract, query, part, minimum_people, finish=round_columns)
+            rows.insert_into(mart.table)
 
 
-def select_mart(
-    engine: duckdb.DuckDBPyConnection, contract: Contract, query: str, days: Iterable[date], minimum_people: int
+def select_columns(contract: Contract, select: str) -> str:
+    """A SELECT's rows in the contract's columns, ordered by the primary key, as SQL."""
+    names = {"columns": duckdb_schema(contract), "key": contract.properties["primaryKey"]}
+    return ARRANGED.format(select=select, **{name: _list_names(listed) for name, listed in names.items()})
+
+
+def select_mart(  # noqa: PLR0913 - what a mart is made of, and how it is shown
+    engine: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    query: str,
+    days: Iterable[date],
+    minimum_people: int,
+    *,
+    finish: Callable[[Contract, str], str] = select_columns,
 ) -> duckdb.DuckDBPyRelation:
     """The rows that the query makes for these days, in the contract's columns, ordered by the primary key.
 
     The query may ask for $event_dates, the days of its rows, and for $read_dates, all days that they depend on.
+    finish: makes the SELECT that is run of the query; as one statement, for each step on a relation binds it again.
     """
     reach, wanted = reach_of(contract), frozenset(days)
     parameters = {
@@ -175,8 +194,7 @@ def select_mart(
         "read_dates": sorted(reach.find_read(reach.find_periods(wanted))),
         "minimum_people": minimum_people,
     }
-    rows = bind_select(engine, query, parameters).select(*duckdb_schema(contract))
-    return rows.order(", ".join(quote_name(name) for name in contract.properties["primaryKey"]))
+    return bind_select(engine, query, parameters, lambda select: finish(contract, select))
 
 
 def define_table(contract: Contract, table: str) -> Iterator[str]:
@@ -186,7 +204,7 @@ def define_table(contract: Contract, table: str) -> Iterator[str]:
         f"{quote_name(column.name)} {types[column.name]}{' NOT NULL' if column.required else ''}"
         for column in contract.columns
     ]
-    key = ", ".join(quote_name(name) for name in contract.properties["primaryKey"])
+    key = _list_names(contract.properties["primaryKey"])
     yield f"CREATE TABLE {table} ({', '.join(columns)}, PRIMARY KEY ({key}))"
     description = f"{contract.purpose} Grain: {contract.grain}. {contract.limitations}".strip()
     yield f"COMMENT ON TABLE {table} IS {quote_text(description)}"
@@ -204,3 +222,7 @@ def _carried_rows(engine: duckdb.DuckDBPyConnection, mart: Mart) -> duckdb.DuckD
     if mart.periods:
         published = published.filter(duckdb.ColumnExpression(mart.period_column).isnotin(*sorted(mart.periods)))
     return published.select(*columns)
+
+
+def _list_names(names: Iterable[str]) -> str:
+    return ", ".join(map(quote_name, names))

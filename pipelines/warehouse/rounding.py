@@ -16,9 +16,6 @@ budget, belongs to what is published, not to what analysts work with.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
-
-import duckdb
 
 from pipelines.contracts.model import Column, Contract, Share
 from pipelines.warehouse.cells import group_columns
@@ -29,7 +26,10 @@ SELECT exact.*, hash(seed, {labels}) % 1000000000 * 0.000000001 AS draw
 FROM exact JOIN cells.seeds USING ({group})
 """
 ROUNDED = """
-WITH drawn AS ({drawn}),
+WITH exact AS (
+{select}
+),
+drawn AS ({drawn}),
 counted AS (SELECT * REPLACE ({counts}) FROM drawn)
 SELECT {columns} FROM counted ORDER BY {key}
 """
@@ -39,8 +39,8 @@ AT_RANDOM = "({units} + draw * {step} - (({units} + draw * {step}) % {step} + {s
 TO_NEAREST = "(sign({units}) * (abs({units}) + {step} * 0.5 - (abs({units}) + {step} * 0.5) % {step}))"
 
 
-def round_columns(contract: Contract, rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """The rows, ordered by the primary key, with every column rounded to what its contract says.
+def round_columns(contract: Contract, select: str) -> str:
+    """A SELECT's rows, ordered by the primary key, with every column rounded to what its contract says, as SQL.
 
     At random by cells.seeds for a mart with cells, which must have been gathered; for any other mart to the nearest,
     halves away from zero. Nulls stay, and so does what is a multiple of its step already.
@@ -51,13 +51,13 @@ def round_columns(contract: Contract, rows: duckdb.DuckDBPyRelation) -> duckdb.D
     columns = (
         f"{shares.get(each.name, quote_name(each.name))} AS {quote_name(each.name)}" for each in contract.columns
     )
-    sql = ROUNDED.format(
+    return ROUNDED.format(
+        select=select,
         drawn=_draw(contract),
         counts=", ".join(f"{value} AS {quote_name(name)}" for name, value in rounded.items()) or "draw AS draw",
         columns=", ".join(columns),
         key=", ".join(map(quote_name, contract.properties["primaryKey"])),
     )
-    return cast("duckdb.DuckDBPyRelation", rows.query("exact", sql))  # None for no SELECT
 
 
 def _draw(contract: Contract) -> str:

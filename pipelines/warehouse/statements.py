@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -59,9 +59,15 @@ def _find_names(parser: duckdb.DuckDBPyConnection, queries: Iterable[str]) -> fr
 
 
 def bind_select(
-    engine: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object]
+    engine: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: Mapping[str, object],
+    finish: Callable[[str], str] = str,
 ) -> duckdb.DuckDBPyRelation:
-    """The rows of exactly one SELECT, given those named parameters that it asks for; ConfigurationError otherwise."""
+    """The rows of exactly one SELECT, given those named parameters that it asks for; ConfigurationError otherwise.
+
+    finish: makes another SELECT of it, which reads it as a subquery.
+    """
     statements = engine.extract_statements(sql)
     if [statement.type for statement in statements] != [duckdb.StatementType.SELECT]:
         raise ConfigurationError("the SQL is not one single SELECT statement", hint="write exactly one SELECT")
@@ -69,7 +75,7 @@ def bind_select(
     unknown = sorted(wanted - parameters.keys())
     if unknown:
         raise ConfigurationError(f"the SQL asks for unknown parameters: {', '.join(unknown)}", hint="remove them")
-    return engine.sql(sql, params={name: parameters[name] for name in wanted})
+    return engine.sql(finish(sql), params={name: parameters[name] for name in wanted})
 
 
 def _read_sql(path: Path) -> str:

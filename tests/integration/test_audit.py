@@ -59,6 +59,7 @@ def test_installation_without_deletions_and_canaries_is_in_order_without_reading
     assert (found.certificate_count, found.canary_count, found.tombstone_count, found.file_count) == (0, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_audit_tells_what_it_looked_at(left):
     found = audit(left.house)
     assert (found.certificate_count, found.canary_count, found.tombstone_count) == (1, 0, 1)
@@ -116,6 +117,7 @@ def test_member_who_left_and_is_stored_again_is_found(left):
         audit(left.house)
 
 
+@pytest.mark.slow
 def test_device_of_who_left_in_the_next_ones_hands_is_no_residue(town):
     accept_landed(town.house)
     town.finish(town.approve())

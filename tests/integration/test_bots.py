@@ -27,6 +27,7 @@ def read_figures(town) -> dict[str, list[tuple[object, ...]]]:
     return {"usage_daily": usage.rows()} | {name: read_mart(path, name).rows() for name in OF_PEOPLE}
 
 
+@pytest.mark.slow
 def test_bots_by_agent_and_by_rate_are_reported_and_change_no_figure_of_people(visited):
     before = read_figures(visited)
     assert all(before.values())
@@ -51,6 +52,7 @@ def test_bots_by_agent_and_by_rate_are_reported_and_change_no_figure_of_people(v
     assert [usage[name] for name in COUNTS_OF_BOTS[1:]] == [124, 3, 121]
 
 
+@pytest.mark.slow
 def test_bot_whose_line_comes_too_late_for_its_visitor_is_still_told_by_its_agent(visited):
     long_ago = "2026-09-01"
     visited.land("access", "late.jsonl", [visited.visit(None, None, long_ago, 1, http_user_agent=GOOGLEBOT)])

@@ -38,6 +38,7 @@ def test_nothing_is_built_when_nothing_came(town):
     assert found.tables["usage_daily"] == read_mart(found.path, "usage_daily").height
 
 
+@pytest.mark.slow
 def test_dates_that_are_named_are_built_anew_and_those_that_they_reach(town):
     before = published(town)
     found = build_marts(town.house, also=[date(2026, 11, 20)])
@@ -45,6 +46,7 @@ def test_dates_that_are_named_are_built_anew_and_those_that_they_reach(town):
     assert found.event_dates == (date(2026, 11, 20), date(2026, 11, 21))
 
 
+@pytest.mark.slow
 def test_new_events_are_built_with_their_day_and_once(town):
     town.land("access", "more.jsonl", [town.visit(town.neighbour, None, "2026-11-23", 5)])
     town.take_in()
@@ -52,6 +54,7 @@ def test_new_events_are_built_with_their_day_and_once(town):
     assert build_marts(town.house).event_dates == ()
 
 
+@pytest.mark.slow
 def test_delivery_that_touches_no_day_still_counts_in_data_quality(town):
     files = count_files(town)
     town.land("access", "once.jsonl", [town.visit(town.neighbour, None, "2026-11-21", 5)])
@@ -68,6 +71,7 @@ def test_delivery_that_touches_no_day_still_counts_in_data_quality(town):
     assert count_files(town) == files + 3
 
 
+@pytest.mark.slow
 def test_fields_that_no_contract_declares_are_counted_and_not_stored(town):
     town.land(
         "access", "more.jsonl", [town.visit(town.neighbour, None, "2026-11-21", 5, loyalty_tier="gold", tone="a")]
@@ -78,6 +82,7 @@ def test_fields_that_no_contract_declares_are_counted_and_not_stored(town):
     assert dict(quality.group_by("source").agg("undeclared_count").explode("undeclared_count").rows())["access"] == 2
 
 
+@pytest.mark.slow
 def test_missing_warehouse_is_built_whole(town):
     before = read_mart(town.house.settings.warehouse_file, "usage_daily")
     town.house.settings.warehouse_file.unlink()
@@ -91,6 +96,7 @@ def test_mart_whose_contract_changed_is_built_anew(town):
     assert published(town) != before
 
 
+@pytest.mark.slow
 def test_build_that_breaks_a_rule_leaves_the_last_good_marts_and_nothing_else(town):
     before = published(town)
     columns = town.house.catalogue.get("marts", "usage_daily").columns

@@ -108,6 +108,7 @@ def read_marts(town) -> dict[str, pl.DataFrame]:
     return {"usage_daily": usage.drop(COUNTS_OF_ANYBODY)} | {name: read_mart(path, name) for name in names}
 
 
+@pytest.mark.slow
 def test_canaries_change_no_figure_about_people(watched):
     before = read_marts(watched)
     plant_canaries(watched.house)
@@ -122,6 +123,7 @@ def test_canaries_change_no_figure_about_people(watched):
     assert usage.filter(~pl.col("event_date").cast(pl.String).is_in(watched.days))["page_views"].sum() == 0
 
 
+@pytest.mark.slow
 def test_deleted_canaries_are_absent_and_counted(watched):
     delete_canaries(watched)
     found = audit(watched.house)
@@ -141,6 +143,7 @@ def test_scan_finds_living_canaries_as_pseudonyms_and_nowhere_as_they_are(watche
         assert scan_stored(watched.house, canary.identifiers).finding_count == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["user_id", "email", "device_id"])
 def test_canary_that_survives_in_any_form_lowers_the_recall_and_fails_the_audit(watched, form: str):
     delete_canaries(watched)

@@ -97,6 +97,7 @@ def merge(town, table: str) -> int:
     return compact_table(town.house.lake, town.house.catalogue.get("lake", table), aim).merged_count
 
 
+@pytest.mark.slow
 def test_every_journey_finds_what_it_would_without_the_past(twins):
     twins.do(lambda town: rebuild_marts(town.house))
     twins.require_equal_rows()

@@ -40,6 +40,7 @@ def test_cookbook_has_twenty_numbered_recipes():
     assert all(recipe.question.endswith("?") for recipe in COOKBOOK.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COOKBOOK)
 def test_recipe_answers_with_rows(home: Path, name: str):
     warehouse = home / "warehouse" / "tokumei.duckdb"
@@ -64,6 +65,7 @@ def test_command_lists_the_questions_in_order(tmp_path: Path):
     assert listed == [f"{name}: {recipe.question}" for name, recipe in COOKBOOK.items()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["13_most_wanted_terms", "13"])
 def test_command_runs_the_recipe_that_is_named(home: Path, name: str):
     assert re.match(
@@ -71,6 +73,7 @@ def test_command_runs_the_recipe_that_is_named(home: Path, name: str):
     )
 
 
+@pytest.mark.slow
 def test_command_still_runs_any_select(home: Path):
     assert run(home, "SELECT 1 AS one", "--format", "csv") == "one\n1\n"
 

@@ -62,6 +62,7 @@ def finished(open_town) -> Finished:
     return Finished(town, digest, gone, rows, page_views, town.finish(digest))
 
 
+@pytest.mark.slow
 def test_nothing_of_the_deleted_is_left_in_any_byte_under_the_home(finished):
     town, keys = finished.town, finished.town.home / "keys"
     raw = [town.leaver, town.follower, town.phone(town.leaver), town.phone(town.follower)]

@@ -23,6 +23,7 @@ def move_astray(town, table):
     purge_table(lake, contract)
 
 
+@pytest.mark.slow
 def test_row_in_the_wrong_bucket_keeps_the_deletion_open_until_the_next_run_finds_it(town, monkeypatch):
     monkeypatch.setattr(certify, "RESCAN_SECONDS", 0.0)
     move_astray(town, "survey_responses")

@@ -19,22 +19,21 @@ TIMED_MART = "deletions_monthly"  # says how long each request took until the la
 WAY = ["received", "ready", "planned", "approved", "running", "verifying", "completed"]
 
 
-def points(step: str, counts: range, effect: str, *, slow: bool = True) -> list:
-    marks = [pytest.mark.slow] if slow else []
-    return [pytest.param(step, count, id=f"{effect} {count}", marks=marks) for count in counts]
+def points(step: str, counts: range, effect: str) -> list:
+    return [pytest.param(step, count, id=f"{effect} {count}") for count in counts]
 
 
 POINTS = [
     *points("move_requests", range(1, 2), "requests running"),
     *points("write_file", range(1, 4, 2), "survivors written, file"),
     *points("note_outcome", range(1, 2), "rewrite announced, table"),
-    *points("commit_actions", range(1, 2), "rewritten, table", slow=False),
+    *points("commit_actions", range(1, 2), "rewritten, table"),
     *points("commit_actions", range(2, 6), "rewritten, table"),
     *points("build_warehouse", range(1, 2), "marts built"),
     *points("mark_built", range(1, 2), "marts noted"),
-    *points("publish_warehouse", range(1, 2), "marts published", slow=False),
+    *points("publish_warehouse", range(1, 2), "marts published"),
     *points("note_outcome", range(6, 7), "facts noted"),
-    *points("forget_account_facts", range(1, 2), "facts forgotten", slow=False),
+    *points("forget_account_facts", range(1, 2), "facts forgotten"),
     *points("vacuum", range(1, 2), "old files removed, table"),
     *points("create_checkpoint", range(1, 2), "log gathered, table"),
     *points("cleanup_metadata", range(1, 2), "old log removed, table"),
@@ -43,9 +42,9 @@ POINTS = [
     *points("note", range(1, 3), "certificate noted"),
     *points("write_report", range(1, 2), "scan report kept"),
     *points("write_atomically", range(1, 4, 2), "file of certificates written"),
-    *points("issue", range(1, 2), "certified, request", slow=False),
+    *points("issue", range(1, 2), "certified, request"),
     *points("issue", range(2, 3), "certified, request"),
-    *points("complete", range(1, 2), "completed, request", slow=False),
+    *points("complete", range(1, 2), "completed, request"),
 ]
 
 
@@ -92,6 +91,7 @@ def list_outcomes(certificate: Certificate) -> tuple[DatasetOutcome, ...]:
     return tuple(replace(part, version_before=None, version_after=None) for part in certificate.datasets)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "count"), POINTS)
 def test_deletion_ends_the_same_after_a_crash(
     open_town, approved: Path, expected: Facts, crash_in, tmp_path: Path, *, step: str, count: int

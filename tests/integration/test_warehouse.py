@@ -13,6 +13,7 @@ import pytest
 from pipelines.contracts.derive import duckdb_schema
 from pipelines.contracts.model import Catalogue
 from pipelines.errors import ConfigurationError, DataQualityError, StorageBusyError, TokumeiError, TransientError
+from pipelines.warehouse.build import BuiltWarehouse
 from pipelines.warehouse.directory import lock_directory
 from tests.integration.warehouses import (
     CATALOGUE,
@@ -48,6 +49,12 @@ with duckdb.connect(sys.argv[1], read_only=True) as engine:
 """
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltWarehouse:
+    """One that is only looked at."""
+    return build(tmp_path_factory.mktemp("built"), busy_inputs())
+
+
 def write_partitions(frame: pl.DataFrame, directory: Path, keys: list[str]) -> list[str]:
     """Data files as Delta lays them out: partition columns are in the path and not in the file."""
     paths = []
@@ -71,6 +78,7 @@ def test_parquet_partitions_give_the_same_marts_as_frames(tmp_path: Path):
     assert all_marts(from_files.path) == all_marts(build(tmp_path / "frames", frames).path)
 
 
+@pytest.mark.slow
 def test_late_day_opens_no_file_but_those_of_the_days_that_it_needs(tmp_path: Path):
     """The rows of the days around come from their files, all others from what is published, and all are the same."""
     near = Catalogue(tuple(contract for contract in CATALOGUE.contracts if contract.name not in FAR_READERS))
@@ -92,8 +100,7 @@ def days_between(path: str, day: date) -> int:
     return (date.fromisoformat(path.partition("event_date=")[2][:10]) - day).days
 
 
-def test_tables_have_the_types_keys_and_comments_of_their_contracts(tmp_path: Path):
-    built = build(tmp_path, busy_inputs())
+def test_tables_have_the_types_keys_and_comments_of_their_contracts(built: BuiltWarehouse):
     for contract in MARTS:
         columns = rows_of(built.path, f"(DESCRIBE marts.{contract.name})")
         assert {column["column_name"]: column["column_type"] for column in columns} == duckdb_schema(contract)
@@ -111,8 +118,7 @@ def test_tables_have_the_types_keys_and_comments_of_their_contracts(tmp_path: Pa
     assert all(row["comment"] for row in rows_of(built.path, tables))
 
 
-def test_meta_tells_what_the_file_is(tmp_path: Path):
-    built = build(tmp_path, busy_inputs())
+def test_meta_tells_what_the_file_is(built: BuiltWarehouse):
     assert {(row["table"], row["row_count"]) for row in rows_of(built.path, "meta.tables")} == set(built.tables)
     (build_row,) = rows_of(built.path, "meta.build")
     assert build_row["event_dates"] == ["2026-11-02", "2026-11-03"]
@@ -120,8 +126,7 @@ def test_meta_tells_what_the_file_is(tmp_path: Path):
     assert build_row["contract_versions"]["marts.usage_daily"] == "2.1.0"
 
 
-def test_no_pseudonym_and_no_binary_column_is_in_the_file(tmp_path: Path):
-    built = build(tmp_path, busy_inputs())
+def test_no_pseudonym_and_no_binary_column_is_in_the_file(built: BuiltWarehouse):
     content = built.path.read_bytes()
     assert b"Browser 1" in content  # what is stored can be found in the bytes, so the next line proves something
     assert b"planted" not in content
@@ -196,6 +201,7 @@ def test_second_build_at_the_same_time_is_refused(tmp_path: Path):
         build(tmp_path, busy_inputs())
 
 
+@pytest.mark.slow
 def test_reader_of_the_old_file_is_never_disturbed(tmp_path: Path):
     published = publish(build(tmp_path, busy_inputs(days=1)))
     command = [sys.executable, "-c", READER, str(published)]
@@ -215,6 +221,7 @@ def test_publication_removes_what_dead_builds_left(tmp_path: Path):
     assert stat.S_IMODE(published.stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 def test_build_on_a_file_that_was_replaced_meanwhile_is_not_published(tmp_path: Path):
     publish(build(tmp_path, busy_inputs(days=1)))
     slow = build(tmp_path, busy_inputs(days=2), [MONDAY])

@@ -1,6 +1,7 @@
 """What an analyst can ask of the published warehouse, and what no query can do."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,12 +21,17 @@ INSERT INTO marts.terms VALUES ('カメラ, "used"');
 """
 
 
-@pytest.fixture
-def warehouse(tmp_path: Path) -> Path:
-    path = tmp_path / "tokumei.duckdb"
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("stored") / "tokumei.duckdb"
     with duckdb.connect(str(path)) as engine:
         engine.execute(WAREHOUSE)
     return path
+
+
+@pytest.fixture
+def warehouse(stored: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(stored, tmp_path))
 
 
 def test_table_shows_every_row_aligned(warehouse: Path):

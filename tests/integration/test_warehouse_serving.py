@@ -14,6 +14,7 @@ import pytest
 
 from pipelines.contracts.derive import duckdb_schema
 from pipelines.errors import ConfigurationError
+from pipelines.warehouse.build import BuiltWarehouse
 from pipelines.warehouse.describe import QualityRow, record_quality
 from pipelines.warehouse.directory import sweep_dead_builds
 from pipelines.warehouse.export import is_exported
@@ -51,6 +52,12 @@ with duckdb.connect(sys.argv[1], read_only=True) as engine:
 """
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltWarehouse:
+    """One that is only looked at."""
+    return build(tmp_path_factory.mktemp("built"), busy_inputs())
+
+
 def open_as(path: Path, name: str) -> duckdb.DuckDBPyConnection:
     engine = duckdb.connect()
     engine.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
@@ -71,15 +78,13 @@ def agrees(path: Path) -> bool:
         } == marts
 
 
-def test_every_table_view_and_column_explains_itself(tmp_path: Path):
-    built = build(tmp_path, busy_inputs())
+def test_every_table_view_and_column_explains_itself(built: BuiltWarehouse):
     assert rows_of(built.path, f"({UNEXPLAINED})") == []
     views = rows_of(built.path, "(SELECT schema_name, view_name FROM duckdb_views() WHERE NOT internal)")
     assert {(row["schema_name"], row["view_name"]) for row in views} == {("recent", each.name) for each in DAILY}
 
 
-def test_columns_are_described_in_meta_as_in_their_comments(tmp_path: Path):
-    built = build(tmp_path, busy_inputs())
+def test_columns_are_described_in_meta_as_in_their_comments(built: BuiltWarehouse):
     described = {
         (row["table"], row["column"]): (row["type"], row["description"]) for row in rows_of(built.path, "meta.columns")
     }
@@ -153,8 +158,7 @@ def test_meta_tells_how_fresh_each_table_is_and_what_was_taken_in(tmp_path: Path
     ]
 
 
-def test_meta_follows_each_mart_back_to_the_files_received(tmp_path: Path):
-    built = build(tmp_path, busy_inputs())
+def test_meta_follows_each_mart_back_to_the_files_received(built: BuiltWarehouse):
     lineage = {(row["mart"], row["input"], row["source"]) for row in rows_of(built.path, "meta.lineage")}
     assert ("usage_daily", "lake.page_views", "access") in lineage
     assert ("data_quality_daily", "control.source_files", None) in lineage
@@ -210,6 +214,7 @@ def test_whoever_reads_an_old_parquet_file_keeps_reading_it(tmp_path: Path):
     assert exported(tmp_path)["usage_daily"].height == 3
 
 
+@pytest.mark.slow
 def test_publication_killed_between_file_and_export_is_noticed_and_mended(tmp_path: Path):
     publish(build(tmp_path, busy_inputs(days=1)))
     built = build(tmp_path, busy_inputs(days=2))
@@ -233,6 +238,7 @@ def test_export_that_fails_publishes_nothing(tmp_path: Path):
     assert not list(tmp_path.glob("parquet.*"))
 
 
+@pytest.mark.slow
 def test_reader_in_another_process_is_undisturbed_through_two_publications(tmp_path: Path):
     """The old file loses its name, not its bytes: what was open can be read to its end, table by table."""
     published = publish(build(tmp_path, busy_inputs(days=2)))

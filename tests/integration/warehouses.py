@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from pipelines.contracts.derive import polars_schema
@@ -161,4 +162,6 @@ def rows_of(path: Path, table: str) -> list[Row]:
 
 
 def all_marts(path: Path) -> dict[str, list[Row]]:
-    return {contract.name: rows_of(path, f"marts.{contract.name}") for contract in MARTS}
+    with duckdb.connect(str(path), read_only=True) as engine:
+        names = [contract.name for contract in MARTS]
+        return {name: engine.sql(f"FROM marts.{name} ORDER BY ALL").pl().to_dicts() for name in names}

@@ -336,6 +336,7 @@ def run_histories(template: Town, **options: object) -> None:
     run_state_machine_as_test(lambda: DeletionMachine(template), settings=settings(**shared, **options))
 
 
+@pytest.mark.slow
 def test_short_histories_leave_what_the_oracle_says(template: Town):
     run_histories(template, max_examples=6, stateful_step_count=14, derandomize=True, database=None)
 

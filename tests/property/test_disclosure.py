@@ -23,6 +23,8 @@ from pipelines.warehouse.extract import read_mart
 from pipelines.warehouse.relations import LEDGER_SCHEMAS
 from tests.property.linear_attack import Attacker, Cell, Range, Told
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = load_settings()
 CATALOGUE = load_catalogue(SETTINGS.contracts)
 LAKE = CATALOGUE.layer("lake")

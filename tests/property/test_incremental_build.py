@@ -100,6 +100,7 @@ def lay_inputs(held: Iterable[Event]) -> dict[str, pl.DataFrame]:
     return inputs_from(**rows, source_files=[received_file(MONDAY, read=3, accepted=3)])
 
 
+@pytest.mark.slow
 @given(histories())
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_chain_of_builds_equals_one_build_of_what_the_lake_holds_at_last(
@@ -115,6 +116,7 @@ def test_a_chain_of_builds_equals_one_build_of_what_the_lake_holds_at_last(
     assert all_marts(published) == all_marts(full.path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("late", [1, 27])
 def test_bot_by_rate_on_another_day_is_the_same_bot_whichever_days_are_made_anew(tmp_path: Path, late: int):
     """A device is a bot on Monday; seen on a later day it is new, for that day's row reads Monday and judges it too."""

@@ -136,6 +136,7 @@ visits_of_members = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(answers(), visits_of_members)
 @settings(max_examples=30)
 def test_satisfaction_weekly_is_what_the_published_formulas_give(found: list[Row], visits: list[tuple]):
@@ -191,6 +192,7 @@ def withhold(segments: Sequence[tuple[str, list[Row], int]], score: str) -> froz
     return frozenset(withheld)
 
 
+@pytest.mark.slow
 @given(answers())
 @settings(max_examples=40)
 @example(NINE_STRANGERS)
@@ -208,6 +210,7 @@ def test_satisfaction_by_segment_is_what_merging_and_withholding_by_hand_gives(f
     assert shown == approximately(expected)
 
 
+@pytest.mark.slow
 @given(answers())
 @settings(max_examples=30)
 def test_withheld_segments_of_a_score_have_none_or_thirty_answers_together(found: list[Row]):

@@ -116,6 +116,7 @@ def leave_out(rows: Sequence[Row], restricted: set[tuple[str, bytes]]) -> list[R
     return [row for row in rows if (row["user_pseudonym"] or row["device_pseudonym"]) not in hidden]
 
 
+@pytest.mark.slow
 @given(st.lists(EVENT, max_size=40), RESTRICTED, st.sampled_from([0, 1, 2, 4]))
 @settings(max_examples=60, deadline=None)
 def test_figures_are_those_of_counting_client_by_client(rows, restricted, minimum_people):

@@ -312,6 +312,7 @@ def count_one_by_one(requests: Iterable[Request], minimum: int) -> Rows:
     return rows
 
 
+@pytest.mark.slow
 @given(towns(), st.sampled_from([0, 0, 1, 2, 3]))
 @settings(max_examples=40, deadline=None)
 def test_marts_of_usage_are_what_counting_one_by_one_finds(town: tuple[str, list[Request]], minimum: int):
@@ -321,6 +322,7 @@ def test_marts_of_usage_are_what_counting_one_by_one_finds(town: tuple[str, list
         assert found[name] == [pytest.approx(row) for row in expected[name]], name
 
 
+@pytest.mark.slow
 @given(towns(), st.integers(0, 3))
 @settings(max_examples=12, deadline=None)
 def test_requests_of_bots_change_no_figure_about_people(town: tuple[str, list[Request]], minimum: int):
@@ -339,6 +341,7 @@ def test_requests_of_bots_change_no_figure_about_people(town: tuple[str, list[Re
         assert {name: row[name] for name in row.keys() - counts} == {name: bare[name] for name in bare.keys() - counts}
 
 
+@pytest.mark.slow
 @given(towns(), st.randoms(use_true_random=False))
 @settings(max_examples=10, deadline=None)
 def test_figures_do_not_depend_on_the_order_of_rows(town: tuple[str, list[Request]], random: Random):

@@ -127,6 +127,7 @@ def gather(engine: duckdb.DuckDBPyConnection, day: date) -> list[tuple[object, .
     return found.with_columns(pl.col("started_at", "ended_at").dt.convert_time_zone("UTC")).rows()
 
 
+@pytest.mark.slow
 @given(towns())
 @settings(max_examples=30, deadline=None)
 def test_visits_in_sql_are_those_of_the_rule(town: tuple[str, list[View]]):
@@ -198,6 +199,7 @@ def deliver(data: st.DataObject, views: Sequence[View], zone: str) -> dict[int, 
     return deliveries
 
 
+@pytest.mark.slow
 @given(st.data(), towns())
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_any_split_order_and_sequence_of_builds_gives_the_usage_of_the_rule(

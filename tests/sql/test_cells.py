@@ -82,6 +82,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder.parents[1]
 
 
+@pytest.mark.slow
 @given(found=rows, minimum=st.integers(1, 6))
 @settings(max_examples=80, deadline=None)
 def test_cells_shown_are_those_of_the_rule(directory: Path, found: list[Row], minimum: int):

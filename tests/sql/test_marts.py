@@ -23,6 +23,7 @@ from pipelines.warehouse.statements import find_reads, read_cells, read_checks, 
 SETTINGS = load_settings()
 CATALOGUE = load_catalogue(SETTINGS.contracts)
 MARTS = CATALOGUE.layer("marts")
+READS = find_reads(SETTINGS.sql, [contract.name for contract in MARTS])
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("marts/*/*/expect.yaml"))
 
 
@@ -46,8 +47,7 @@ def test_mart_has_the_rows_computed_by_hand(case: Path):
 def gather_people(engine: duckdb.DuckDBPyConnection, contract: Contract, days: list[date]) -> None:
     """What a build puts between the lake and this mart."""
     periods = reach_of(contract).find_periods(days)
-    reads = find_reads(SETTINGS.sql, [contract.name])[contract.name]
-    mart = Mart(contract, periods, periods, has_history=False, reads=reads)
+    mart = Mart(contract, periods, periods, has_history=False, reads=READS[contract.name])
     create_people(engine, SETTINGS.sql)
     if VISITS in mart.reads:
         gather_visits(engine, SETTINGS.sql, days)
@@ -81,7 +81,7 @@ def test_mart_reads_of_people_only_what_leaves_out_who_is_restricted(contract: C
 @pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
 def test_mart_of_visits_reaches_the_days_around(contract: Contract):
     reach = reach_of(contract)
-    if VISITS in find_reads(SETTINGS.sql, [contract.name])[contract.name]:
+    if VISITS in READS[contract.name]:
         assert min(reach.before, reach.after) >= 1
 
 

@@ -51,7 +51,7 @@ def round_in_sql(contract: Contract, rows: list[dict[str, object]], seed: int = 
         engine.execute("CREATE SCHEMA cells; CREATE TABLE cells.seeds (event_date DATE, seed HUGEINT)")
         engine.execute("INSERT INTO cells.seeds VALUES (?, ?)", [DAY, seed])
         engine.register("rows", pl.DataFrame(keyed, schema=schema))
-        return round_columns(contract, engine.table("rows")).pl()
+        return engine.sql(round_columns(contract, "FROM rows")).pl()
 
 
 def written(figure: float) -> Decimal:
