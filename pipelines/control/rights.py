@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pipelines.control.batches import split_batches
 from pipelines.control.desk_tables import rights_requests
 from pipelines.control.ledger import deletion_requests, request_moves, transaction
+from pipelines.control.outbox import tell_all
 from pipelines.control.requests import Move
 from pipelines.errors import ConfigurationError, RightsError, StorageBusyError
 
@@ -30,6 +31,8 @@ FOLLOWING: Mapping[str, frozenset[str]] = {
     "refused": frozenset(),
 }
 REFUSABLE_STATES = ("received", "planned")
+# What a member is told whose request was carried out.
+DONE_TEMPLATES = {ACCESS: "access_ready", RESTRICT: "restricted", UNRESTRICT: "unrestricted", CORRECT: "corrected"}
 OPEN_STATES = ("received", "planned", "approved", "running")
 LONGEST_REASON = 500
 MOVABLE = (
@@ -162,6 +165,9 @@ def _move(connection: sa.Connection, requests: Sequence[RightsRequest], move: Mo
         values = {name: getattr(moved, name) for name in MOVABLE}
         own = rights_requests.c.request_id == request.request_id
         connection.execute(sa.update(rights_requests).where(own).values(values))
+        if not FOLLOWING[move.state]:
+            template = "refused" if move.state == "refused" else DONE_TEMPLATES[request.kind]
+            tell_all(connection, [request.request_id], template, move.at)
     told = [each for each in requests if (move.state, move.reason) != (each.state, each.reason)]
     _record_moves(connection, told, move)
 

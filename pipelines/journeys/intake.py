@@ -6,16 +6,11 @@ after a crash at any point: the same content under the same idempotency key fini
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
-from importlib import import_module
 
-from anonymization.keyring import Secret
 from pipelines.control.desk_secrets import DeskSecrets
 from pipelines.control.intake import (
     DELETION,
@@ -28,7 +23,9 @@ from pipelines.control.intake import (
     has_contact,
     withdraw_receipt,
 )
+from pipelines.control.outbox import keep_contact
 from pipelines.control.requests import DeletionRequest, Move, enter_refused, enter_within
+from pipelines.control.status_codes import digest_code, make_code, mark
 from pipelines.control.subjects import AccountFacts
 from pipelines.control.tombstone_rows import CLOSED_STATES
 from pipelines.deletion.request import new_request, request_id_of, request_of_nobody, request_of_subject
@@ -44,12 +41,12 @@ from pipelines.errors import (
 )
 from pipelines.journeys.external_accounts import FACEBOOK, find_member
 from pipelines.journeys.house import House
+from pipelines.journeys.rights import file_right
 
 INTAKE = "intake"
 PIPELINE = "pipeline"
 RESERVED_CLIENTS = (FACEBOOK,)  # whose idempotency keys are ours
 UNLINKED = "no member logs in by this Facebook account"
-CODE_BYTES = 15  # 120 bits, 24 characters of base32
 CODE_LIFE = timedelta(days=400)
 OURS_TO_MEND = (MissingKeyError, ContractInvalidError, HomeUnwritableError)
 
@@ -130,7 +127,7 @@ def file_facebook_deletion(house: House, secrets: DeskSecrets, facebook_user_id:
 
 def find_status(house: House, code: str) -> AskedRight | None:
     """The request that a confirmation code was given for; None for any other text, and once the code has expired."""
-    found = find_asked_right(house.ledger, _digest_code(code))
+    found = find_asked_right(house.ledger, digest_code(code))
     if found is None:
         return None
     right, issued_at = found
@@ -144,17 +141,12 @@ def find_due_date(house: House, right: AskedRight) -> date:
     return right.due_on or asked_on + timedelta(days=house.settings.deadline_days)
 
 
-def make_code(secrets: DeskSecrets, request_id: str) -> str:
-    """The confirmation code of a request: always the same, and nobody's to guess. Only its digest is stored."""
-    return base64.b32encode(_mac(secrets.status, "code", request_id)[:CODE_BYTES]).decode()
-
-
 def _enter(
     house: House, secrets: DeskSecrets, receipt: Receipt, envelope: Envelope, enter_request: EnterRequest
 ) -> Answer:
     code = make_code(secrets, receipt.request_id)
-    nonce = None if envelope.nonce is None else _mac(secrets.status, "nonce", envelope.nonce).hex()
-    entered = enter_receipt(house.ledger, receipt, _digest_code(code), nonce=nonce, enter_request=enter_request)
+    nonce = None if envelope.nonce is None else mark(secrets.status, "nonce", envelope.nonce).hex()
+    entered = enter_receipt(house.ledger, receipt, digest_code(code), nonce=nonce, enter_request=enter_request)
     if entered is Entered.REPLAYED:
         raise NonceReusedError("this signed request came before", hint="sign it anew, with another nonce")
     if entered is Entered.CONFLICT:
@@ -169,7 +161,7 @@ def _enter_nothing(_: object) -> None:
 def _keep_contact(house: House, receipt: Receipt, contact: Contact | None) -> None:
     if contact is None or has_contact(house.ledger, receipt.request_id):
         return
-    import_module("pipelines.control.outbox").keep_contact(
+    keep_contact(
         house.ledger,
         house.keyring,
         request_id=receipt.request_id,
@@ -183,7 +175,7 @@ def _keep_contact(house: House, receipt: Receipt, contact: Contact | None) -> No
 def _file_right(house: House, asked: Asked, receipt: Receipt, request_key: str, requested_at: datetime) -> None:
     """Also for a receipt that was known, since a crash may have come between; filing under one key twice is once."""
     try:
-        request_id = import_module("pipelines.journeys.rights").file_right(
+        request_id = file_right(
             house,
             asked.kind,
             asked.user_id,
@@ -218,20 +210,11 @@ def _write_receipt(house: House, secrets: DeskSecrets, request_key: str, envelop
     return Receipt(
         client_id=envelope.client_id,
         idempotency_key=request_key.removeprefix(f"{INTAKE}-"),
-        content_mark=_mac(secrets.status, "content", envelope.content).hex(),
+        content_mark=mark(secrets.status, "content", envelope.content).hex(),
         request_id=request_id_of(request_key),
         received_at=house.now(),
     )
 
 
 def _make_request_key(secrets: DeskSecrets, envelope: Envelope) -> str:
-    return f"{INTAKE}-{_mac(secrets.status, 'key', f'{envelope.client_id} {envelope.idempotency_key}').hex()}"
-
-
-def _digest_code(code: str) -> str:
-    """So that who reads the ledger cannot open the status page; codes are long enough to need no key."""
-    return hashlib.sha256(code.encode(errors="replace")).hexdigest()
-
-
-def _mac(secret: Secret, purpose: str, text: str) -> bytes:
-    return hmac.digest(secret.reveal().encode(), f"{purpose}\n{text}".encode(), "sha256")
+    return f"{INTAKE}-{mark(secrets.status, 'key', f'{envelope.client_id} {envelope.idempotency_key}').hex()}"

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from importlib import import_module
 
 from anonymization.keyring import seal, unseal
 from pipelines.control.desk_secrets import open_desk_secrets
@@ -31,6 +30,7 @@ from pipelines.control.outbox import (
 )
 from pipelines.control.recipients import Export, list_exports, list_recipients
 from pipelines.control.requests import DeletionRequest, StoredPlan, get_plan, list_planned
+from pipelines.control.status_codes import make_code
 from pipelines.deletion.exports import describe_notice, find_touched_exports
 from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.errors import DeliveryRefusedError, SenderMissingError
@@ -214,7 +214,6 @@ def _list_facts(house: House, message: Message) -> dict[str, str]:
         facts["reason"] = find_delay_reason(house, message.request_id)
     if not has_status_page(house.ledger, message.request_id):
         return facts
-    make_code = import_module("pipelines.journeys.intake").make_code
     code = make_code(open_desk_secrets(house.settings), message.request_id)
     return facts | {"status_url": f"{house.settings.intake_url}/status/{code}"}
 

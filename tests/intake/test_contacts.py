@@ -2,9 +2,8 @@
 
 import pytest
 
+from pipelines.control import outbox
 from tests.intake.calls import Service, deletion
-
-outbox = pytest.importorskip("pipelines.control.outbox")
 
 SMS = {"channel": "sms", "address": "+81 90-1234-5678", "language": "ja"}
 EMAIL = {"channel": "email", "address": "member.of.ours@example.jp", "language": "en"}

@@ -2,10 +2,9 @@
 
 import pytest
 
+from pipelines.journeys import rights
 from tests.intake.calls import Service, deletion
 from tests.intake.landed import MEMBER
-
-rights = pytest.importorskip("pipelines.journeys.rights")
 
 
 def ask(service: Service, kind: str, *, key: str | None = None, **changes):

@@ -16,8 +16,6 @@ from pipelines.journeys.notify import flush_outbox
 from pipelines.proof.scan import scan
 from tests.integration.senders import Failing, Sending, move_clock
 
-pytest.importorskip("pipelines.notices.render")
-
 PHONE = "+819012345678"
 
 
