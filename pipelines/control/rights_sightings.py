@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -59,7 +60,7 @@ def forget_sightings(engine: sa.Engine, request_ids: Collection[str] = ()) -> No
         _delete(connection, request_ids)
 
 
-def _select_open() -> sa.Select[tuple[str, bytes, str, bytes | None]]:
+def _select_open() -> sa.Select[Any]:
     rights, learnt = rights_requests.c, rights_sightings.c
     joined = rights_requests.outerjoin(rights_sightings, learnt.request_id == rights.request_id)
     is_open = rights.sealed_subject.is_not(None) & rights.state.not_in(CLOSED)
