@@ -40,7 +40,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import dag, task
 
-from pipelines import orchestration, rights_tasks
+from pipelines import desk_tasks, orchestration
 from pipelines.settings import load_settings
 
 OFFICERS = [{"id": name, "name": name} for name in load_settings().officer_names]
@@ -57,20 +57,20 @@ PLAN = "ti.xcom_pull(task_ids='plan_rights')"
 )
 def answer_requests() -> None:
     # Beside the others, so that neither waits for the other, and the failure of either is the run's.
-    task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(rights_tasks.accept_rights)()
-    plan = task.short_circuit(show_return_value_in_logs=False)(rights_tasks.plan_rights)()
+    task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(desk_tasks.accept_rights)()
+    plan = task.short_circuit(show_return_value_in_logs=False)(desk_tasks.plan_rights)()
     approve = ApprovalOperator(
         task_id="approve",
         subject=f"Rights plan {{{{ {PLAN}['digest'] }}}}",
         body=f"{{{{ {PLAN}['request_count'] }}}} requests\n\n{{{{ {PLAN}['datasets'] | join('\n\n') }}}}",
         assigned_users=OFFICERS,
     )
-    carried_out = task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(
-        rights_tasks.carry_out_rights
-    )(plan, approve.output)
+    carried_out = task(pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False)(desk_tasks.carry_out_rights)(
+        plan, approve.output
+    )
     certified = task(
         outlets=[orchestration.CERTIFICATES], pool=orchestration.WAREHOUSE_POOL, show_return_value_in_logs=False
-    )(rights_tasks.certify_rights)(plan)
+    )(desk_tasks.certify_rights)(plan)
     plan >> approve >> carried_out >> certified
 
 

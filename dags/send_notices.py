@@ -29,7 +29,7 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task
 
-from pipelines import orchestration
+from pipelines import desk_tasks, orchestration
 
 
 @dag(
@@ -41,8 +41,8 @@ from pipelines import orchestration
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
 )
 def send_notices() -> None:
-    told = task(show_return_value_in_logs=False)(orchestration.tell_delays)()
-    told >> task(trigger_rule="all_done", show_return_value_in_logs=False)(orchestration.flush_notices)()
+    told = task(show_return_value_in_logs=False)(desk_tasks.tell_delays)()
+    told >> task(trigger_rule="all_done", show_return_value_in_logs=False)(desk_tasks.flush_notices)()
 
 
 send_notices()

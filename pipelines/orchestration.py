@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from pipelines.errors import TokumeiError, TransientError
 from pipelines.landing_trigger import LandingTrigger
-from pipelines.task_metrics import send_counts, send_gauges, send_metrics
+from pipelines.task_metrics import send_gauges, send_metrics
 from pipelines.telemetry import logger
 
 if TYPE_CHECKING:
@@ -35,27 +35,26 @@ LANDING = Asset("landing", watchers=[AssetWatcher(name="landing_watcher", trigge
 
 # What DAGs publish and wait for, named after the tables.
 LAKE_ASSETS = [
-    Asset("page_views"),
-    Asset("device_events"),
-    Asset("searches"),
-    Asset("survey_responses"),
-    Asset("security_events"),
+    Asset(name) for name in ("page_views", "device_events", "searches", "survey_responses", "security_events")
 ]
 MART_ASSETS = [
-    Asset("usage_daily"),
-    Asset("active_users_daily"),
-    Asset("retention_weekly"),
-    Asset("usage_by_environment_daily"),
-    Asset("usage_by_page_daily"),
-    Asset("traffic_sources_daily"),
-    Asset("bots_daily"),
-    Asset("search_daily"),
-    Asset("search_terms_daily"),
-    Asset("satisfaction_weekly"),
-    Asset("satisfaction_by_segment_weekly"),
-    Asset("security_daily"),
-    Asset("data_quality_daily"),
-    Asset("deletions_monthly"),
+    Asset(name)
+    for name in (
+        "usage_daily",
+        "active_users_daily",
+        "retention_weekly",
+        "usage_by_environment_daily",
+        "usage_by_page_daily",
+        "traffic_sources_daily",
+        "bots_daily",
+        "search_daily",
+        "search_terms_daily",
+        "satisfaction_weekly",
+        "satisfaction_by_segment_weekly",
+        "security_daily",
+        "data_quality_daily",
+        "deletions_monthly",
+    )
 ]
 CERTIFICATES = Asset("deletion_certificates")
 
@@ -109,7 +108,8 @@ def _place(error: BaseException) -> str:
     return place
 
 
-def _house() -> House:
+def open_installation() -> House:
+    """What every task needs; opened anew in each."""
     from pipelines.journeys.house import open_house
     from pipelines.settings import load_settings
 
@@ -122,7 +122,7 @@ def ingest_accounts() -> dict[str, int]:
     from pipelines.journeys.batches import FIRST_SOURCE
     from pipelines.journeys.ingest import find_files, ingest
 
-    house = _house()
+    house = open_installation()
     return _count_lines(ingest(house, find_files(house, (FIRST_SOURCE,))))
 
 
@@ -131,7 +131,7 @@ def list_batches() -> list[list[str]]:
     """The batches of files that wait, as tokens: Airflow stores what it is given, and names may hold identifiers."""
     from pipelines.journeys.batches import list_batches as find_batches
 
-    waiting = find_batches(_house())
+    waiting = find_batches(open_installation())
     send_gauges("landing", files=waiting.file_count, bytes=waiting.byte_count)
     return [list(batch) for batch in waiting.batches]
 
@@ -142,7 +142,7 @@ def ingest_batch(tokens: Sequence[str]) -> dict[str, int]:
     from pipelines.journeys.batches import find_batch
     from pipelines.journeys.ingest import ingest
 
-    house = _house()
+    house = open_installation()
     return _count_lines(ingest(house, find_batch(house, tokens)))
 
 
@@ -167,7 +167,7 @@ def report_held_files() -> None:
     from pipelines.control.deliveries import held_files
     from pipelines.errors import DataQualityError
 
-    held = held_files(_house().ledger)
+    held = held_files(open_installation().ledger)
     if held:
         listed = "; ".join(f"one of {source}: {reason}" for source, _, reason in held)
         raise DataQualityError(
@@ -182,7 +182,7 @@ def build_marts(dag_run: DagRun | None = None) -> dict[str, int]:
     from pipelines.journeys.build_marts import rebuild_marts
     from pipelines.journeys.suspension import finish_suspensions
 
-    house, day = _house(), find_backfill_date(dag_run)
+    house, day = open_installation(), find_backfill_date(dag_run)
     published = rebuild_marts(house, day, day) if day else build(house)
     finish_suspensions(house)  # those whose proof had to wait for this
     return dict(published.tables)
@@ -202,7 +202,7 @@ def accept_requests() -> dict[str, int]:
     from pipelines.journeys.decide import decide_requests
     from pipelines.journeys.delete import accept_landed
 
-    house = _house()
+    house = open_installation()
     accept_landed(house)
     decide_requests(house)
     states = [request.state for request in list_requests(house.ledger)]
@@ -214,7 +214,7 @@ def report_deadlines() -> dict[str, int]:
     """Count the requests that are near their due date, warning of them; fail, naming requests, when any is past it."""
     from pipelines.journeys.decide import find_due_requests, require_in_time
 
-    house = _house()
+    house = open_installation()
     due = find_due_requests(house)
     counts = {"due": len(due.near), "overdue": len(due.overdue)}
     send_gauges("deletions", **counts)
@@ -243,7 +243,7 @@ def plan_deletions() -> dict[str, Any] | None:
     from pipelines.deletion.plan import describe_devices
     from pipelines.journeys.delete import plan_deletions as plan
 
-    planned = plan(_house())
+    planned = plan(open_installation())
     if planned is None:
         return None
     lines = [
@@ -259,7 +259,7 @@ def carry_out_plan(plan: Mapping[str, Any], answer: Mapping[str, Any]) -> dict[s
     """Record who approved the plan, as Airflow's server says, and carry it out; returns rows and files by table."""
     from pipelines.journeys.delete import approve_plan, run_plan
 
-    responder, house = read_responder(answer), _house()
+    responder, house = read_responder(answer), open_installation()
     approve_plan(house, plan["digest"], approved_by=responder)
     return dict(run_plan(house, plan["digest"]))
 
@@ -279,7 +279,7 @@ def certify_deletions(plan: Mapping[str, Any]) -> list[str]:
     """Scan for what remains and certify; returns the certificates' file names."""
     from pipelines.journeys.certify import certify_deletions as certify
 
-    return [verified.path.name for verified in certify(_house(), plan["digest"])]
+    return [verified.path.name for verified in certify(open_installation(), plan["digest"])]
 
 
 @task_step
@@ -289,7 +289,7 @@ def audit_residue() -> dict[str, int]:
 
     from pipelines.journeys.audit import audit
 
-    return asdict(audit(_house()))
+    return asdict(audit(open_installation()))
 
 
 @task_step
@@ -297,7 +297,7 @@ def plant_canaries() -> dict[str, int]:
     """Land today's canaries, and the deletion requests of those of age; returns how many of each."""
     from pipelines.journeys.canaries import plant_canaries as plant
 
-    landed, requested = plant(_house())
+    landed, requested = plant(open_installation())
     return {"landed": landed, "requested": requested}
 
 
@@ -306,23 +306,4 @@ def enforce_retention() -> dict[str, int]:
     """Remove what has reached its age, and merge small files; returns the rows removed from each table."""
     from pipelines.journeys.retain import retain
 
-    return {report.table: report.expired_rows for report in retain(_house()).tables}
-
-
-@task_step
-def tell_delays() -> int:
-    """Write to the members whose requests take long; returns how many requests do."""
-    from pipelines.journeys.delays import tell_delays as tell
-
-    return tell(_house())
-
-
-@task_step
-def flush_notices() -> dict[str, int]:
-    """Send the messages that are due; returns how many were sent and failed, and how many are dead."""
-    from pipelines.journeys.senders import flush_notices as flush
-
-    counts = flush(_house())
-    send_counts("notices", sent=counts["sent"], failed=counts["failed"])
-    send_gauges("notices", dead=counts["dead"])
-    return counts
+    return {report.table: report.expired_rows for report in retain(open_installation()).tables}

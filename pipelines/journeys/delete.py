@@ -281,15 +281,14 @@ def _note_rewrite(house: House, digest: str, rewrite: Rewrite) -> None:
 
 def _forget_facts(house: House, plan: StoredPlan, subjects: Mapping[str, Subject]) -> None:
     """Noted first and forgotten then, so that what a crash interrupts is counted all the same."""
-    remove_exports(house, subjects.values())
     found = {request_id: count for request_id, count in count_facts(house, subjects).items() if count}
     if found:
         noted = get_plan(house.ledger, plan.digest).outcome.get(LEDGER_TABLE, {}).get(FORGET, {}).get("rows", {})
         note_outcome(house.ledger, plan.digest, LEDGER_TABLE, FORGET, describe_forgotten({**noted, **found}))
-    forget_account_facts(
-        house.ledger, [value for subject in subjects.values() for value in subject.users["membership"]]
-    )
+    members = [value for subject in subjects.values() for value in subject.users["membership"]]
+    forget_account_facts(house.ledger, members)
     close_rights_of(house, subjects)
+    remove_exports(house, subjects.values())
 
 
 def _purge_tables(house: House, plan: StoredPlan) -> None:

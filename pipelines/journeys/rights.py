@@ -195,7 +195,7 @@ def refuse_right(house: House, request_id: str, *, ground: str, note: str, refus
 
 
 def close_rights_of(house: House, subjects: Mapping[str, Subject]) -> None:
-    """End what other rights members have asked for who are just being deleted, and remove what was exported of them."""
+    """End what other rights members have asked for who are just being deleted."""
     members = {value for subject in subjects.values() for value in subject.users.get("membership", ())}
     theirs = [
         request
@@ -203,9 +203,6 @@ def close_rights_of(house: House, subjects: Mapping[str, Subject]) -> None:
         if request.sealed_subject is not None
         and not members.isdisjoint(unseal_right(request, house.keyring).users["membership"])
     ]
-    exported = [request.request_id for request in theirs if request.kind == ACCESS]
-    for path in (house.settings.access_exports / f"{name}{end}" for name in exported for end in (".json", ".html")):
-        path.unlink(missing_ok=True)
     opened = [request for request in theirs if request.state in OPEN_STATES]
     closing = {request.plan_digest for request in opened if request.state == "planned"}
     planned = list_rights(house.ledger, ("planned",))

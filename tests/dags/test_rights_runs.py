@@ -50,7 +50,7 @@ def test_suspension_that_waits_is_ended_and_without_other_requests_nobody_is_ask
 def test_answer_that_no_named_user_gave_approves_nothing(house):
     from airflow.sdk.exceptions import AirflowFailException
 
-    from pipelines.rights_tasks import carry_out_rights
+    from pipelines.desk_tasks import carry_out_rights
 
     for answer in ({"chosen_options": ["Approve"]}, {"chosen_options": ["Reject"], "responded_by_user": {"name": "x"}}):
         with pytest.raises(AirflowFailException, match="not approved by a named user"):

@@ -13,6 +13,7 @@ from pipelines.control.requests import get_plan, list_moves
 from pipelines.control.restrictions import lift_restrictions, list_restrictions, touch_all
 from pipelines.control.rights import get_right, list_rights
 from pipelines.errors import CertificateInvalidError, ConfigurationError, ProofFailedError, RightsError
+from pipelines.journeys.access import remove_exports
 from pipelines.journeys.audit import verify_certificates
 from pipelines.journeys.build_marts import build_marts
 from pipelines.journeys.certify import find_ledger
@@ -170,7 +171,9 @@ def test_deletion_removes_what_was_exported_of_its_member(town):
     for name in names.values():
         for end in (".json", ".html"):
             (directory / f"{name}{end}").write_text("{}")
-    close_rights_of(town.house, {"leaver": town.subject(LEAVER)})
+    leaver = town.subject(LEAVER)
+    close_rights_of(town.house, {"leaver": leaver})
+    remove_exports(town.house, [leaver])
     assert {path.stem for path in directory.iterdir()} == {names[NEIGHBOUR]}
 
 

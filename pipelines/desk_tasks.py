@@ -1,21 +1,15 @@
-"""Other rights than deletion as Airflow tasks; as in `orchestration`, nothing heavy is imported before a task runs."""
+"""The compliance desk's journeys as Airflow tasks: other rights than deletion, and what members are told.
+
+As in `orchestration`, nothing heavy is imported before a task runs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipelines.orchestration import read_responder, task_step
-
-if TYPE_CHECKING:
-    from pipelines.journeys.house import House
-
-
-def _house() -> House:
-    from pipelines.journeys.house import open_house
-    from pipelines.settings import load_settings
-
-    return open_house(load_settings())
+from pipelines.orchestration import open_installation, read_responder, task_step
+from pipelines.task_metrics import send_counts, send_gauges
 
 
 @task_step
@@ -24,7 +18,7 @@ def accept_rights() -> dict[str, int]:
     from pipelines.control.rights import list_rights
     from pipelines.journeys.rights import finish_suspensions
 
-    house = _house()
+    house = open_installation()
     finish_suspensions(house)
     states = [request.state for request in list_rights(house.ledger)]
     return {state: states.count(state) for state in sorted(set(states))}
@@ -35,7 +29,7 @@ def plan_rights() -> dict[str, Any] | None:
     """Plan every open request for access or correction; returns digest, count and a line for each dataset, or None."""
     from pipelines.journeys.rights import plan_rights as plan
 
-    planned = plan(_house())
+    planned = plan(open_installation())
     if planned is None:
         return None
     lines = [f"{item['table']}: {item['strategy']}, {item['rows']} rows" for item in planned.datasets]
@@ -47,7 +41,7 @@ def carry_out_rights(plan: Mapping[str, Any], answer: Mapping[str, Any]) -> dict
     """Record who approved the plan, as Airflow's server says, and carry it out; returns the rows of each right."""
     from pipelines.journeys.rights import approve_rights, run_rights
 
-    responder, house = read_responder(answer), _house()
+    responder, house = read_responder(answer), open_installation()
     approve_rights(house, plan["digest"], approved_by=responder)
     return {kind: sum(rows.values()) for kind, rows in run_rights(house, plan["digest"]).items()}
 
@@ -57,4 +51,23 @@ def certify_rights(plan: Mapping[str, Any]) -> list[str]:
     """Compare what was done with what is stored, and certify; returns the certificates' file names."""
     from pipelines.journeys.rights import certify_rights as certify
 
-    return [verified.path.name for verified in certify(_house(), plan["digest"])]
+    return [verified.path.name for verified in certify(open_installation(), plan["digest"])]
+
+
+@task_step
+def tell_delays() -> int:
+    """Write to the members whose requests take long; returns how many requests do."""
+    from pipelines.journeys.delays import tell_delays as tell
+
+    return tell(open_installation())
+
+
+@task_step
+def flush_notices() -> dict[str, int]:
+    """Send the messages that are due; returns how many were sent and failed, and how many are dead."""
+    from pipelines.journeys.senders import flush_notices as flush
+
+    counts = flush(open_installation())
+    send_counts("notices", sent=counts["sent"], failed=counts["failed"])
+    send_gauges("notices", dead=counts["dead"])
+    return counts
