@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
-from importlib import import_module
 from typing import Annotated
 
 from fastapi import Form, Response
@@ -13,14 +12,16 @@ from fastapi import Form, Response
 from pipelines.console.acts import note_act
 from pipelines.console.approval import ApprovalError, Option, answer_plan
 from pipelines.console.failures import tell_problem
-from pipelines.console.filing import Filing, file_request, keep_contact, load_rights
+from pipelines.console.filing import Filing, file_request
 from pipelines.console.rendering import Desk, Opened
 from pipelines.control.holds import release_hold
+from pipelines.control.outbox import retry_message
 from pipelines.errors import PlanChangedError, TokumeiError
 from pipelines.journeys.decide import refuse_request
 from pipelines.journeys.desk.members import find_requests
 from pipelines.journeys.desk.requests import RequestLine
 from pipelines.journeys.retain import place_hold
+from pipelines.journeys.rights import refuse_right
 
 Text = Annotated[str, Form(max_length=500)]
 Needed = Annotated[str, Form(min_length=1, max_length=500)]
@@ -45,8 +46,7 @@ def file(desk: Opened, filing: Annotated[Filing, Form()]) -> Response:
         note_act(desk.house.ledger, desk.person.name, "file", None, "failed", type(error).__name__)
         return tell_problem(desk, error, back=f"/file?kind={filing.kind}")
     note_act(desk.house.ledger, desk.person.name, f"file {filing.kind}", request_id, "done")
-    is_kept = keep_contact(desk.house, request_id, filing)
-    return desk.turn_to(f"/requests/{request_id}", "filed" if is_kept else "filed_alone")
+    return desk.turn_to(f"/requests/{request_id}", "filed")
 
 
 def approve(desk: Opened, request_id: str, digest: Text, note: Text = "") -> Response:
@@ -97,8 +97,7 @@ def retry(desk: Opened, message_id: str) -> Response:
     """Have a message that was given up sent again."""
 
     def carry_out() -> None:
-        outbox = import_module("pipelines.control.outbox")  # fallback: until it is there
-        outbox.retry_message(desk.house.ledger, message_id, desk.house.now())
+        retry_message(desk.house.ledger, message_id, desk.house.now())
 
     return _carry_out(desk, "retry message", message_id, carry_out, back="/notices", told="retried")
 
@@ -131,7 +130,6 @@ def _answer(desk: Desk, line: RequestLine, digest: str, option: Option, note: st
 
 
 def _refuse_right(desk: Desk, request_id: str, ground: str, note: str) -> None:
-    refuse_right = load_rights().refuse_right
     refuse_right(desk.house, request_id, ground=ground, note=note, refused_by=desk.person.name)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from importlib import import_module
-from inspect import signature
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from pipelines.control.outbox import keep_contact
 from pipelines.control.subjects import AccountFacts
-from pipelines.errors import ConfigurationError
+from pipelines.deletion.request import request_id_of
 from pipelines.journeys.delete import request_deletion
 from pipelines.journeys.house import House
+from pipelines.journeys.rights import file_right
 
 CHANNEL = "console"
 Kind = Literal["deletion", "access", "restrict", "unrestrict", "correct"]
@@ -50,63 +50,31 @@ class Filing(BaseModel):
 
 
 def file_request(house: House, person: str, filing: Filing) -> str:
-    """File a request and return its id; the member's id is not kept. ConfigurationError for what cannot be filed."""
+    """File a request and return its id; the member's id is not kept. ConfigurationError for what cannot be filed.
+
+    Where the member is told is kept first: a suspension of use is done, and its last word due, when it is filed.
+    """
+    _keep_contact(house, filing)
+    named: dict[str, Any] = {"request_key": filing.request_key, "channel": CHANNEL, "requested_by": person}
     asked_at = _find_moment(house, filing.requested_on)
     if filing.kind == "deletion":
-        return _file_deletion(house, person, filing, asked_at)
-    return str(
-        load_rights().file_right(
-            house,
-            filing.kind,
-            filing.user_id,
-            request_key=filing.request_key,
-            channel=CHANNEL,
-            requested_by=person,
-            requested_at=asked_at,
-            detail=_read_detail(filing) if filing.kind == "correct" else None,
-        )
-    )
+        facts = _read_facts(house, filing)
+        return request_deletion(house, filing.user_id, facts=facts, requested_at=asked_at, **named)
+    detail = _read_detail(filing) if filing.kind == "correct" else None
+    return file_right(house, filing.kind, filing.user_id, requested_at=asked_at, detail=detail, **named)
 
 
-def keep_contact(house: House, request_id: str, filing: Filing) -> bool:
-    """Keep where the member is told how it ended; False when that could not be kept, and the request alone is."""
-    if not (filing.contact_channel and filing.contact_address):
-        return True
-    try:
-        outbox = import_module("pipelines.control.outbox")
-        outbox.keep_contact(
+def _keep_contact(house: House, filing: Filing) -> None:
+    if filing.contact_channel and filing.contact_address:
+        keep_contact(
             house.ledger,
             house.keyring,
-            request_id=request_id,
+            request_id=request_id_of(filing.request_key),
             channel=filing.contact_channel,
             address=filing.contact_address,
             language=filing.contact_language,
             now=house.now(),
         )
-    except (ImportError, ConfigurationError):  # fallback: the first, until it is there
-        return False
-    return True
-
-
-def load_rights() -> Any:  # noqa: ANN401 - a module
-    """The journey of rights other than deletion."""
-    try:
-        return import_module("pipelines.journeys.rights")
-    except ImportError:  # fallback: until it is there
-        raise ConfigurationError("this right cannot be asked for here yet", hint="file a deletion") from None
-
-
-def _file_deletion(house: House, person: str, filing: Filing, asked_at: datetime) -> str:
-    named: dict[str, Any] = {"channel": CHANNEL, "requested_by": person}
-    known = signature(request_deletion).parameters  # fallback: until it takes both
-    return request_deletion(
-        house,
-        filing.user_id,
-        request_key=filing.request_key,
-        facts=_read_facts(house, filing),
-        requested_at=asked_at,
-        **{name: value for name, value in named.items() if name in known},
-    )
 
 
 def _read_facts(house: House, filing: Filing) -> AccountFacts | None:

@@ -12,12 +12,11 @@ from pydantic import BaseModel, Field
 
 from pipelines.console.acts import note_act
 from pipelines.console.approval import LONGEST_NOTE, ApprovalError, HumanTask, find_task
-from pipelines.console.filing import load_rights
 from pipelines.console.rendering import PLACE, Desk, Opened
 from pipelines.control.desk import list_exports, list_messages, list_notices, list_recipient_rows
 from pipelines.control.requests import list_moves
 from pipelines.deletion.resumption import LONGEST_REASON
-from pipelines.errors import ConfigurationError
+from pipelines.deletion.rights import GROUNDS
 from pipelines.journeys.desk.certificates import find_certificate, find_export, read_certificate
 from pipelines.journeys.desk.checks import list_all_checks, list_due, list_hold_views
 from pipelines.journeys.desk.datasets import list_datasets
@@ -25,7 +24,6 @@ from pipelines.journeys.desk.members import read_correction
 from pipelines.journeys.desk.plans import PlanView, read_plan, read_progress
 from pipelines.journeys.desk.requests import DUES, KINDS, STATES, RequestLine, Wanted, list_lines, select_lines
 
-CORRECTABLE = ("segment", "csat", "nps", "ces", "language")
 MOVING = ("planned", "approved", "running", "verifying")
 STATIC = {"desk.css": "text/css", "progress.js": "text/javascript"}
 
@@ -67,7 +65,7 @@ def show_request(desk: Opened, request_id: str) -> HTMLResponse:
         messages=list_messages(ledger, request_id),
         notices=list_notices(ledger, request_id),
         exports={export.export_id: export for export in list_exports(ledger)},
-        grounds=list_grounds(),
+        grounds=GROUNDS,
         longest_note=LONGEST_NOTE,
         longest_reason=LONGEST_REASON,
     )
@@ -157,19 +155,10 @@ def send_static(name: str) -> Response:
     return FileResponse(PLACE / "static" / name, media_type=STATIC[name], headers={"Cache-Control": "no-cache"})
 
 
-def list_grounds() -> tuple[str, ...]:
-    """The policy's reasons to refuse a right."""
-    try:
-        return tuple(load_rights().GROUNDS)
-    except ConfigurationError:  # fallback: until it is there
-        return ("harm", "hindrance", "unlawful", "unverified")
-
-
 def _list_correctable(desk: Desk) -> tuple[str, ...]:
     """The answers of surveys that the contract lets be corrected."""
     columns = desk.house.catalogue.get("lake", "survey_responses").columns
-    # Fallback: until the model of contracts knows which.
-    return tuple(each.name for each in columns if getattr(each, "is_correctable", each.name in CORRECTABLE))
+    return tuple(each.name for each in columns if each.is_correctable)
 
 
 def _find_answer(desk: Desk, line: RequestLine, plan: PlanView | None) -> HumanTask | None:

@@ -25,7 +25,7 @@ COOKIE = "tokumei_language"
 PLACE = Path(__file__).parent
 YEAR = 365 * 24 * 3600
 # Acts whose success the next page tells; anything else in a URL is not repeated.
-TOLD = ("approved", "rejected", "refused", "filed", "filed_alone", "placed", "released", "retried")
+TOLD = ("approved", "rejected", "refused", "filed", "placed", "released", "retried")
 
 
 @dataclass(frozen=True, slots=True)

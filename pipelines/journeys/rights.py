@@ -43,6 +43,7 @@ from pipelines.errors import ConfigurationError, PlanChangedError, RightsError, 
 from pipelines.journeys.access import describe_access
 from pipelines.journeys.audit import require_declared
 from pipelines.journeys.correct import describe_correction
+from pipelines.journeys.four_eyes import require_four_eyes
 from pipelines.journeys.house import House
 from pipelines.journeys.keys import renew_keyring
 from pipelines.journeys.rights_run import certify_rights, run_requests
@@ -142,15 +143,12 @@ def plan_rights(house: House, *, only: Collection[str] = ()) -> PlannedRights | 
 def approve_rights(house: House, digest: str, *, approved_by: str) -> None:
     """Note that a named person approves exactly this plan; PlanChangedError when it covers nobody any more.
 
-    ConfigurationError when four eyes are asked for and this person filed one of its requests.
+    SameEyesError when four eyes are asked for and this person filed one of its requests.
     """
     plan = get_plan(house.ledger, digest)
     _require_current(house, plan, ("planned", *APPROVED_STATES))
     waiting = list_rights_of_plan(house.ledger, digest, "planned")
-    if house.settings.four_eyes and approved_by in {request.requested_by for request in waiting}:
-        raise ConfigurationError(
-            "whoever filed a request may not approve it", hint="have another officer read and approve the plan"
-        )
+    require_four_eyes(house, digest, approver=approved_by)
     record_approval(house.ledger, digest, approved_by=approved_by, approved_at=house.now())
     move_rights(house.ledger, waiting, Move("approved", house.now(), approved_by))
 

@@ -162,7 +162,6 @@ def test_a_request_that_is_done_with_offers_nothing_to_do(officer: httpx.Client,
 
 
 def test_a_message_that_was_given_up_is_sent_again(admin: httpx.Client):
-    pytest.importorskip("pipelines.control.outbox")
     assert "The message will be sent again." in send(admin, "/notices/message-0/retry").text
     assert send(admin, "/notices/nothing/retry").status_code in (400, 404, 409)
 
@@ -194,7 +193,6 @@ def test_progress_is_told_as_the_plan_is_carried_out(officer: httpx.Client, own:
     ("kind", "fields"), [("restrict", {}), ("access", {}), ("correct", {"attribute": "csat", "value": "5"})]
 )
 def test_every_other_right_is_filed_here_too(officer: httpx.Client, own: Town, kind: str, fields: dict[str, str]):
-    pytest.importorskip("pipelines.journeys.rights")
     key = re.search(r'name="request_key" value="([^"]+)"', officer.get("/file", params={"kind": kind}).text)[1]
     answer = send(officer, "/file", kind=kind, request_key=key, user_id=MEMBERS[1], **fields)
     assert "The request is filed." in answer.text
@@ -203,7 +201,6 @@ def test_every_other_right_is_filed_here_too(officer: httpx.Client, own: Town, k
 
 
 def test_where_a_member_is_told_is_sealed_and_shown_nowhere(officer: httpx.Client, own: Town):
-    pytest.importorskip("pipelines.control.outbox")
     key = re.search(r'name="request_key" value="([^"]+)"', officer.get("/file").text)[1]
     contact = {"contact_channel": "sms", "contact_address": "+819012345678", "contact_language": "ja"}
     filing = {"kind": "deletion", "request_key": key, "user_id": MEMBERS[1], **contact}

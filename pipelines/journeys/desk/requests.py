@@ -153,7 +153,7 @@ def _describe_deletion(house: House, request: DeletionRequest, today: date) -> R
         state=request.state,
         channel=request.channel,
         requested_at=request.requested_at.astimezone(house.settings.zone),
-        requested_by=getattr(request, "requested_by", None),
+        requested_by=request.requested_by,
         age_days=(today - request.requested_at.astimezone(house.settings.zone).date()).days,
         due_on=due_on,
         days_left=days_left,
