@@ -93,6 +93,14 @@ def withdraw_receipt(engine: sa.Engine, receipt: Receipt) -> None:
         connection.execute(sa.delete(outbox).where((outbox.c.request_id == request_id) & (outbox.c.kind == "user")))
 
 
+def forget_receipts(engine: sa.Engine, received_before: datetime) -> int:
+    """Forget what was answered before a moment, and the codes that were given with it; returns how many answers."""
+    with transaction(engine) as connection:
+        connection.execute(sa.delete(status_codes).where(status_codes.c.issued_at < received_before))
+        old = intake_receipts.c.received_at < received_before
+        return connection.execute(sa.delete(intake_receipts).where(old)).rowcount
+
+
 def has_contact(engine: sa.Engine, request_id: str) -> bool:
     """Whether it is known how to tell the user of a request, or they were told of it already."""
     found = [

@@ -20,6 +20,7 @@ from pipelines.control.intake import (
     Receipt,
     enter_receipt,
     find_asked_right,
+    forget_receipts,
     has_contact,
     withdraw_receipt,
 )
@@ -139,6 +140,11 @@ def find_due_date(house: House, right: AskedRight) -> date:
     """The last day of what was promised, also while nobody has looked at the request yet."""
     asked_on = right.requested_at.astimezone(house.settings.zone).date()
     return right.due_on or asked_on + timedelta(days=house.settings.deadline_days)
+
+
+def forget_overdue_receipts(house: House) -> int:
+    """Forget answers whose confirmation codes are not valid any more; returns how many."""
+    return forget_receipts(house.ledger, house.now() - CODE_LIFE)
 
 
 def _enter(

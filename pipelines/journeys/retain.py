@@ -17,6 +17,7 @@ from pipelines.errors import ConfigurationError
 from pipelines.journeys.access import remove_overdue_exports
 from pipelines.journeys.copies import forget_overdue_subjects
 from pipelines.journeys.house import House
+from pipelines.journeys.intake import forget_overdue_receipts
 from pipelines.journeys.keys import destroy_overdue
 from pipelines.journeys.notify import forget_contacts
 from pipelines.lake.compact import Aim, compact_table
@@ -60,6 +61,7 @@ def retain(house: House) -> RetentionReport:
         destroyed = destroy_overdue(house)
         forget_overdue_subjects(house)
         forget_contacts(house)
+        forget_overdue_receipts(house)
         remove_overdue_exports(house)
         step.count(keys=len(destroyed))
     with hold_maintenance(house.ledger):

@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.control.desk_tables import rights_requests, status_codes
+from pipelines.control.intake import forget_receipts
 from pipelines.control.ledger import deletion_requests, transaction
 from pipelines.intake.pages import choose_language, prefers_json
 from pipelines.intake.standing import IN_PROGRESS, REASONS, STATES, read_texts
 from pipelines.journeys.decide import refuse_request
 from pipelines.journeys.intake import CODE_LIFE
+from pipelines.journeys.retain import retain
 from tests.intake.calls import Service, deletion
 
 JSON = {"accept": "application/json"}
@@ -205,3 +207,14 @@ def test_any_text_in_the_place_of_a_code_is_no_more_than_wrong(service: Service,
     answer = service.look_up(quote(text.encode(errors="surrogatepass"), safe=""), JSON)
     assert answer.status_code == 404
     assert json.loads(answer.content)["type"] == "urn:tokumei:problem:not-found"
+
+
+def test_codes_that_are_not_valid_any_more_are_forgotten_with_their_answers(found_service):
+    service = found_service()
+    service.file(deletion())
+    now = service.house.now()
+    assert forget_receipts(service.house.ledger, now - CODE_LIFE) == 0
+    assert forget_receipts(service.house.ledger, now + timedelta(seconds=1)) == 1
+    with service.house.ledger.connect() as connection:
+        assert connection.execute(sa.select(status_codes)).all() == []
+    assert retain(service.house).tables

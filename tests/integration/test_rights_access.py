@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.control.requests import get_plan, list_moves
 from pipelines.control.rights import get_right
-from pipelines.errors import ConfigurationError, PlanChangedError, ProofFailedError
+from pipelines.errors import ConfigurationError, PlanChangedError, ProofFailedError, SameEyesError
 from pipelines.journeys.audit import verify_certificates
 from pipelines.journeys.rights import (
     approve_rights,
@@ -101,7 +101,7 @@ def test_nothing_runs_that_nobody_approved_and_four_eyes_hold(open_town):
     planned = plan_rights(town.house)
     with pytest.raises(ConfigurationError, match="not approved"):
         run_rights(town.house, planned.digest)
-    with pytest.raises(ConfigurationError, match="may not approve"):
+    with pytest.raises(SameEyesError, match="whoever approves it"):
         approve_rights(town.house, planned.digest, approved_by="shop")
     approve_rights(town.house, planned.digest, approved_by="officer")
 

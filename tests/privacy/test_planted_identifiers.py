@@ -14,13 +14,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pipelines.contracts.model import load_catalogue
 from pipelines.embedded.airflow import EmbeddedAirflow
-from pipelines.embedded.credentials import COMPLIANCE_OFFICER
+from pipelines.embedded.credentials import COMPLIANCE_OFFICER, passwords_file
 from pipelines.embedded.environment import configure
 from pipelines.embedded.progress import AWAITING_INPUT, RunOutcome, TaskReport
+from pipelines.journeys.intake_secrets import make_client_secret
 from pipelines.journeys.keys import make_keys
 from pipelines.journeys.report import report
 from pipelines.proof.certificate import verify_all
@@ -28,6 +30,8 @@ from pipelines.proof.scan import read_identifiers, scan
 from pipelines.report.wording import LANGUAGES
 from pipelines.settings import Settings, load_settings, prepare_home
 from pipelines.synthetic import generate
+from tests.intake.calls import SHOP, deletion
+from tests.intake.served import Served
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(600)]
 
@@ -55,19 +59,58 @@ def lived(tmp_path_factory: pytest.TempPathFactory, free_port: int) -> Iterator[
     make_keys(settings)
     generate(settings.landing, days=2, users=60, seed=11, start=FIRST_DAY, plant=plant)
     planted = tuple(read_identifiers(plant))
-    member = next(identifier for identifier in planted if re.fullmatch("u[0-9]{9}", identifier))
+    leaving = find_members(settings, "requests")
+    member, asking, later = sorted(find_members(settings, "surveys") - leaving)[:3]
     held = settings.landing / "access" / f"edge-unusable-{member}.log"
     held.write_text("\n".join(f"bad {' '.join(planted[n::UNUSABLE_LINES])}" for n in range(UNUSABLE_LINES)) + "\n")
     held.chmod(0o600)
-    command = [Path(sys.executable).with_name("tokumei"), "restrict", "--user-id", member]  # kept sealed in the ledger
-    subprocess.run(command, env={"TOKUMEI_HOME": str(settings.home), "PATH": ""}, check=True, capture_output=True)
+    run_command(settings, "restrict", "--user-id", member)  # kept sealed in the ledger
     config = configure(replace(settings, canaries=str(plant)))
     since = datetime.now(UTC)
     with EmbeddedAirflow(config) as airflow:
         runs = _run_everything(airflow, since)
         for language in LANGUAGES:
             report(settings, FIRST_DAY, language)
+        use_the_desk(airflow, settings, asking)
+        ask_over_http(settings, later, next(each for each in planted if "@" in each))
         yield Lived(settings, planted, held, runs)
+
+
+def find_members(settings: Settings, source: str) -> set[str]:
+    """Who is in the files of a source."""
+    texts = [path.read_text() for path in (settings.landing / source).iterdir()]
+    return {member for text in texts for member in re.findall(r"\bu[0-9]{9}\b", text)}
+
+
+def run_command(settings: Settings, *arguments: str) -> None:
+    command = [Path(sys.executable).with_name("tokumei"), *arguments]
+    subprocess.run(command, env={"TOKUMEI_HOME": str(settings.home), "PATH": ""}, check=True, capture_output=True)
+
+
+def use_the_desk(airflow: EmbeddedAirflow, settings: Settings, member: str) -> None:
+    """Somebody reads what is held on them and corrects it; the officer looks for them in the console."""
+    run_command(settings, "access", "--user-id", member, "--approve")
+    run_command(settings, "correct", "--user-id", member, "--attribute", "csat", "--value", "4", "--approve")
+    passwords = json.loads(passwords_file(settings.airflow_home).read_text())
+    login = {"username": COMPLIANCE_OFFICER, "password": passwords[COMPLIANCE_OFFICER]}
+    with httpx.Client(base_url=airflow.config.url, timeout=60) as console:
+        token = console.post("/auth/token", json=login).json()["access_token"]
+        console.headers |= {"Authorization": f"Bearer {token}", "Sec-Fetch-Site": "same-origin"}
+        form = re.search(r'name="token" value="([^"]+)"', console.get("/privacy/find").text)
+        assert form is not None
+        found = console.post("/privacy/find", data={"token": form[1], "user_id": member})
+    assert len(set(re.findall(r"/requests/([0-9a-f-]{36})", found.text))) == 2
+
+
+def ask_over_http(settings: Settings, member: str, address: str) -> None:
+    """A real intake service takes a request with an address that is somebody's, and is then killed."""
+    secret, served = make_client_secret(settings, SHOP, renew=False), Served(settings.home)
+    served.start(settings.airflow_home / "intake.log")
+    contact = {"channel": "email", "address": address, "language": "ja"}
+    try:
+        assert served.file(secret, deletion(member, contact=contact), key=f"key-of-{member}").status_code == 202
+    finally:
+        served.kill()
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +150,13 @@ def test_no_planted_identifier_is_in_any_byte_outside_landing_and_keys(lived: Li
     assert report.unreachable == ()
     assert report.identifier_count > 500
     assert report.file_count > 100
+
+
+def test_the_desk_was_used_and_lay_where_the_scan_looked(lived: Lived):
+    exports = {path.suffix for path in lived.settings.access_exports.iterdir()}
+    kinds = {verified.certificate.kind for verified in verify_all(lived.settings.certificates)}
+    assert exports == {".json", ".html"}
+    assert kinds == {"deletion", "restrict", "access", "correct"}
 
 
 def test_pages_of_the_week_are_among_what_was_searched(lived: Lived):
@@ -157,8 +207,8 @@ def test_airflow_keeps_no_rendered_fields_and_only_ids_and_counts_in_xcom(lived:
 
 def test_approval_is_by_a_named_person_and_stands_in_every_certificate(lived: Lived):
     certificates = [verified.certificate for verified in verify_all(lived.settings.certificates)]
-    assert certificates
-    assert {certificate.approved_by for certificate in certificates} == {COMPLIANCE_OFFICER}
+    deletions = [certificate for certificate in certificates if certificate.kind == "deletion"]
+    assert {certificate.approved_by for certificate in deletions} == {COMPLIANCE_OFFICER}
     assert all(certificate.scan.residual_count == 0 for certificate in certificates)
 
 
