@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field
 from pipelines.console.acts import note_act
 from pipelines.console.approval import LONGEST_NOTE, ApprovalError, HumanTask, find_task
 from pipelines.console.rendering import PLACE, Desk, Opened
-from pipelines.control.desk import list_exports, list_messages, list_notices, list_recipient_rows
+from pipelines.control.desk import list_messages, list_notices
+from pipelines.control.recipients import list_exports, list_recipients
 from pipelines.control.requests import list_moves
 from pipelines.deletion.resumption import LONGEST_REASON
 from pipelines.deletion.rights import GROUNDS
@@ -24,6 +25,7 @@ from pipelines.journeys.desk.members import read_correction
 from pipelines.journeys.desk.plans import PlanView, read_plan, read_progress
 from pipelines.journeys.desk.requests import DUES, KINDS, STATES, RequestLine, Wanted, list_lines, select_lines
 
+MOST_SHOWN = 200
 MOVING = ("planned", "approved", "running", "verifying")
 STATIC = {"desk.css": "text/css", "progress.js": "text/javascript"}
 
@@ -145,7 +147,8 @@ def show_notices(desk: Opened) -> HTMLResponse:
 def show_recipients(desk: Opened) -> HTMLResponse:
     """Who was given what."""
     ledger = desk.house.ledger
-    return desk.show("recipients", recipients=list_recipient_rows(ledger), exports=list_exports(ledger))
+    known = sorted(list_recipients(ledger), key=lambda each: each.closed_at is not None)  # these last
+    return desk.show("recipients", recipients=known, exports=list_exports(ledger)[: -MOST_SHOWN - 1 : -1])
 
 
 def send_static(name: str) -> Response:

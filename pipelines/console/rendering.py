@@ -16,10 +16,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from pipelines.console.authority import Person
 from pipelines.console.csrf import issue_token
-from pipelines.console.wording import LANGUAGES, Wording, choose_language
+from pipelines.console.wording import Wording, choose_language
 from pipelines.control.desk_secrets import open_desk_secrets
 from pipelines.journeys.desk.requests import RequestLine, find_line
 from pipelines.journeys.house import House
+from pipelines.languages import LANGUAGES
 
 COOKIE = "tokumei_language"
 PLACE = Path(__file__).parent

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-import yaml
 from babel import dates, numbers
+
+from pipelines.languages import LANGUAGES, Language, Texts, read_languages
 
 # How a deletion's eligibility names what it was decided by.
 DECIDED_BY = re.compile(
     r"(?:(?P<why>.+), )?by (?:account facts of (?P<day>\d{4}-\d\d-\d\d)|the facts given with the request)"
 )
 
-Language = Literal["en", "ja"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-
-@cache
-def read_texts() -> Mapping[Language, Mapping[str, str]]:
+def read_texts() -> Texts:
     """Every text by language and key."""
-    both = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text(encoding="utf-8"))
-    return MappingProxyType(
-        {
-            language: MappingProxyType({key: str(texts[language]) for key, texts in both.items()})
-            for language in LANGUAGES
-        }
-    )
+    return read_languages(Path(__file__).with_name("texts.yaml"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,8 @@ import sqlalchemy as sa
 from pipelines.control.batches import split_batches
 from pipelines.control.desk_tables import (
     desk_acts,
-    exports,
     notices,
     outbox,
-    recipients,
     residue_audits,
     rights_requests,
 )
@@ -79,37 +77,6 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipient:
-    """Somebody who was given data. has an endpoint where notices go, or need not be told."""
-
-    recipient_id: str
-    kind: str
-    purpose: str
-    endpoint: str | None
-    registered_at: datetime
-    registered_by: str
-    closed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """What one recipient was given. first_date and last_date: of the events in it."""
-
-    export_id: str
-    recipient_id: str
-    kind: str
-    purpose: str
-    layer: str
-    dataset: str
-    fields: tuple[str, ...]
-    first_date: date
-    last_date: date
-    row_count: int
-    exported_at: datetime
-    exported_by: str
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
     """One look for deleted canaries: how many should be absent, and how many are."""
 
@@ -147,7 +114,7 @@ class Act:
     reason: str | None
 
 
-Row = TypeVar("Row", RightsRow, Message, Notice, Recipient, Export, Check, AuditRow, Act)
+Row = TypeVar("Row", RightsRow, Message, Notice, Check, AuditRow, Act)
 
 
 def list_rights_rows(engine: sa.Engine) -> tuple[RightsRow, ...]:
@@ -183,17 +150,6 @@ def list_notices(engine: sa.Engine, request_id: str | None = None, *, most: int 
     is_meant = sa.true() if request_id is None else notices.c.request_id == request_id
     query = sa.select(notices).where(is_meant).order_by(notices.c.created_at.desc()).limit(most)
     return _read(engine, Notice, query)
-
-
-def list_recipient_rows(engine: sa.Engine) -> tuple[Recipient, ...]:
-    """Every recipient by name, closed ones last."""
-    order = (recipients.c.closed_at.is_not(None), recipients.c.recipient_id)
-    return _read(engine, Recipient, sa.select(recipients).order_by(*order))
-
-
-def list_exports(engine: sa.Engine, *, most: int = 200) -> tuple[Export, ...]:
-    """What recipients were given, newest first."""
-    return _read(engine, Export, sa.select(exports).order_by(exports.c.exported_at.desc()).limit(most))
 
 
 def list_checks(engine: sa.Engine) -> tuple[Check, ...]:

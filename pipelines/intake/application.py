@@ -26,7 +26,7 @@ from pipelines.intake.rates import Buckets, Limits
 from pipelines.intake.signing import Sent, SignatureRefusedError, Signed, read_facebook_request, require_signed
 from pipelines.intake.standing import Standing, describe_standing
 from pipelines.journeys.intake import Answer, Envelope, file_asked, file_facebook_deletion, find_due_date, find_status
-from pipelines.report.wording import Language
+from pipelines.languages import Language
 from pipelines.settings import Settings
 
 FACEBOOK = "facebook"

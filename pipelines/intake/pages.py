@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from pipelines.intake.problems import Problem
 from pipelines.intake.standing import Standing, list_facts, read_texts
-from pipelines.report.wording import LANGUAGES, Language
+from pipelines.languages import LANGUAGES, Language
 
 HERE = Path(__file__).parent
 DEFAULT_LANGUAGE: Language = "ja"

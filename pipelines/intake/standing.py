@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from zoneinfo import ZoneInfo
-
-import yaml
 
 from pipelines.control.intake import AskedRight
 from pipelines.journeys.intake import UNLINKED
-from pipelines.report.wording import LANGUAGES, Language, Wording
+from pipelines.languages import Language, Texts, read_languages
+from pipelines.report.wording import Wording
 
 STATES: Mapping[str, str] = {
     "received": "received",
@@ -61,13 +58,9 @@ class Standing:
         return {"kind": self.kind, "state": self.state, "reason": self.reason, **dates}
 
 
-@cache
-def read_texts() -> Mapping[Language, Mapping[str, str]]:
-    """Every text of the page by language and key."""
-    both = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text(encoding="utf-8"))
-    return MappingProxyType(
-        {language: {key: str(texts[language]) for key, texts in both.items()} for language in LANGUAGES}
-    )
+def read_texts() -> Texts:
+    """Every text by language and key."""
+    return read_languages(Path(__file__).with_name("texts.yaml"))
 
 
 def describe_standing(right: AskedRight, due_on: date, zone: ZoneInfo, language: Language) -> Standing:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from pipelines.languages import Language
 from pipelines.report.page import READS, write_page
 from pipelines.report.release import release_page
 from pipelines.report.weeks import Week, find_last_complete_week, find_week
-from pipelines.report.wording import Language, Wording
+from pipelines.report.wording import Wording
 from pipelines.settings import Settings
 from pipelines.telemetry import record_step
 from pipelines.warehouse.query import read_periods

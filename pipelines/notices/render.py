@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-
-import yaml
 
 from pipelines.errors import ConfigurationError
+from pipelines.languages import LANGUAGES, Language, Texts, read_languages
 
-LANGUAGES = ("en", "ja")
 TEMPLATES = (
     "completed",
     "refused",
@@ -27,11 +23,9 @@ REASONS = ("dealings", "checking", "approval", "held", "work", "unknown")
 SHORT = "sms"
 
 
-@cache
-def read_texts() -> Mapping[str, Mapping[str, str]]:
-    """Every text by key and language."""
-    texts = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text(encoding="utf-8"))
-    return MappingProxyType({key: MappingProxyType(both) for key, both in texts.items()})
+def read_texts() -> Texts:
+    """Every text by language and key."""
+    return read_languages(Path(__file__).with_name("texts.yaml"))
 
 
 def render(template: str, language: str, facts: Mapping[str, str], *, channel: str = SHORT) -> tuple[str, str]:
@@ -40,24 +34,25 @@ def render(template: str, language: str, facts: Mapping[str, str], *, channel: s
     facts: request_id; status_url where the request has a page; of a delay, its reason, one of REASONS.
     ConfigurationError for a template or a language that there is none of. No fact is ever read as a template.
     """
-    if template not in TEMPLATES or language not in LANGUAGES:
+    spoken = next((each for each in LANGUAGES if each == language), None)
+    if template not in TEMPLATES or spoken is None:
         raise ConfigurationError(
             "a message asks for a template or a language that there is none of",
             hint=f"there are {', '.join(TEMPLATES)} in {' and '.join(LANGUAGES)}",
         )
     length = SHORT if channel == SHORT else "mail"
     reason = facts.get("reason") if facts.get("reason") in REASONS else "unknown"
-    said = _text(f"{template}.{length}", language, reason=_text(f"reason.{reason}.{length}", language))
+    said = _text(f"{template}.{length}", spoken, reason=_text(f"reason.{reason}.{length}", spoken))
     closing = "status" if facts.get("status_url") else "number"
     whole = _text(
         f"{closing}.{length}",
-        language,
+        spoken,
         text=said,
         request_id=facts["request_id"],
         status_url=facts.get("status_url", ""),
     )
-    return _text(f"{template}.subject", language), whole
+    return _text(f"{template}.subject", spoken), whole
 
 
-def _text(key: str, language: str, **values: str) -> str:
-    return read_texts()[key][language].format_map(values)
+def _text(key: str, language: Language, **values: str) -> str:
+    return read_texts()[language][key].format_map(values)

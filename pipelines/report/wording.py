@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal, get_args
 
-import yaml
 from babel import Locale, dates, numbers
 
+from pipelines.languages import Language, Texts, read_languages
 from pipelines.report.weeks import Week
 
-Language = Literal["en", "ja"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 MERGED, UNKNOWN, NOTHING = "(other)", "(unknown)", "(none)"
 # Less than half a percent of change, or of a point, reads as none.
 SMALLEST_CHANGE = 0.005
 
 
-@cache
-def read_texts() -> Mapping[Language, Mapping[str, str]]:
+def read_texts() -> Texts:
     """Every text by language and key."""
-    both = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text(encoding="utf-8"))
-    return MappingProxyType(
-        {
-            language: MappingProxyType({key: str(texts[language]) for key, texts in both.items()})
-            for language in LANGUAGES
-        }
-    )
+    return read_languages(Path(__file__).with_name("texts.yaml"))
 
 
 @dataclass(frozen=True, slots=True)

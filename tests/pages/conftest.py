@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from pipelines.languages import LANGUAGES
 from pipelines.report.page import write_page
-from pipelines.report.wording import LANGUAGES, Wording
+from pipelines.report.wording import Wording
 from tests.pages.handmade import BUILT_AT, WEEK, every_mart
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -25,9 +25,9 @@ from pipelines.embedded.progress import AWAITING_INPUT, RunOutcome, TaskReport
 from pipelines.journeys.intake_secrets import make_client_secret
 from pipelines.journeys.keys import make_keys
 from pipelines.journeys.report import report
+from pipelines.languages import LANGUAGES
 from pipelines.proof.certificate import verify_all
 from pipelines.proof.scan import read_identifiers, scan
-from pipelines.report.wording import LANGUAGES
 from pipelines.settings import Settings, load_settings, prepare_home
 from pipelines.synthetic import generate
 from tests.intake.calls import SHOP, deletion

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 import jinja2
-import yaml
 from babel import dates, numbers
 
 from pipelines.deletion.disclosure.datasets import Disclosure
-
-Language = Literal["en", "ja"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
+from pipelines.languages import Language, Texts, read_languages
 
 
-@cache
-def read_texts() -> Mapping[Language, Mapping[str, str]]:
+def read_texts() -> Texts:
     """Every text by language and key."""
-    both = yaml.safe_load(Path(__file__).with_name("texts.yaml").read_text(encoding="utf-8"))
-    return MappingProxyType(
-        {language: MappingProxyType({key: str(each[language]) for key, each in both.items()}) for language in LANGUAGES}
-    )
+    return read_languages(Path(__file__).with_name("texts.yaml"))
 
 
 @dataclass(frozen=True, slots=True)

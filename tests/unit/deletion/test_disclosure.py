@@ -20,7 +20,8 @@ from pipelines.deletion.disclosure.datasets import (
 )
 from pipelines.deletion.disclosure.document import read_schema, write_document
 from pipelines.deletion.disclosure.ledger import LEDGER_DATASETS
-from pipelines.deletion.disclosure.page import LANGUAGES, Wording, read_texts
+from pipelines.deletion.disclosure.page import Wording, read_texts
+from pipelines.languages import LANGUAGES
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NOW = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)

@@ -5,8 +5,9 @@ from datetime import date
 
 import pytest
 
+from pipelines.languages import LANGUAGES
 from pipelines.report.weeks import Week, find_last_complete_week, find_week
-from pipelines.report.wording import LANGUAGES, Wording, read_texts
+from pipelines.report.wording import Wording, read_texts
 
 EN, JA = Wording("en"), Wording("ja")
 
