@@ -159,7 +159,8 @@ def _draw_rehearsal(record: Mapping[str, Any]) -> str:
 @app.command("status")
 def status(request_id: Annotated[str | None, typer.Argument()] = None, *, as_json: JsonOption = False) -> None:
     """Every request with its state and due date, or one with its history."""
-    from pipelines.control.requests import get_request, list_moves, list_requests
+    from pipelines.control.moves import list_moves
+    from pipelines.control.requests import get_request, list_requests
     from pipelines.journeys.decide import describe_request
     from pipelines.journeys.house import open_house
 

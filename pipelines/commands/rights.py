@@ -150,7 +150,7 @@ def refuse(
 @app.command("status")
 def status(request_id: Annotated[str | None, typer.Argument()] = None, *, as_json: JsonOption = False) -> None:
     """Every request with its state and due date, or one with its history."""
-    from pipelines.control.requests import list_moves
+    from pipelines.control.moves import list_moves
     from pipelines.control.rights import get_right, list_rights
     from pipelines.journeys.house import open_house
 

@@ -14,8 +14,8 @@ from pipelines.console.acts import note_act
 from pipelines.console.approval import LONGEST_NOTE, ApprovalError, HumanTask, find_task
 from pipelines.console.rendering import PLACE, Desk, Opened
 from pipelines.control.desk import list_messages, list_notices
+from pipelines.control.moves import list_moves
 from pipelines.control.recipients import list_exports, list_recipients
-from pipelines.control.requests import list_moves
 from pipelines.deletion.resumption import LONGEST_REASON
 from pipelines.deletion.rights import GROUNDS
 from pipelines.journeys.desk.certificates import find_certificate, find_export, read_certificate

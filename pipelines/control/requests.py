@@ -11,10 +11,11 @@ import sqlalchemy as sa
 
 from pipelines.control.batches import split_batches
 from pipelines.control.kept_subjects import keep_subjects
-from pipelines.control.ledger import deletion_requests, plans, request_moves, transaction
+from pipelines.control.ledger import deletion_requests, plans, transaction
+from pipelines.control.moves import Move, record_moves, require_unmoved
 from pipelines.control.outbox import tell_all
 from pipelines.control.subjects import Heir, withdraw_tombstones
-from pipelines.errors import ConfigurationError, DeletionError, StorageBusyError
+from pipelines.errors import ConfigurationError, DeletionError
 
 # Which states may follow which; anything else is refused, so that no step can be skipped.
 FOLLOWING: Mapping[str, frozenset[str]] = {
@@ -73,16 +74,6 @@ class DeletionRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """The state that requests enter, when, by whose doing and why."""
-
-    state: str
-    at: datetime
-    actor: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class StoredPlan:
     """A plan's document, who approved exactly that document and when, and what its runs did so far.
 
@@ -131,7 +122,7 @@ def _enter(connection: sa.Connection, requests: Sequence[DeletionRequest]) -> in
         names = [column.name for column in deletion_requests.columns]
         rows = [{name: getattr(request, name) for name in names} | {"state": "received"} for request in new]
         connection.execute(sa.insert(deletion_requests), rows)
-    _record_moves(connection, [(each, Move("received", each.requested_at, _name_asker(each))) for each in new])
+    record_moves(connection, [(each, Move("received", each.requested_at, _name_asker(each))) for each in new])
     return len(new)
 
 
@@ -163,13 +154,6 @@ def get_request(engine: sa.Engine, request_id: str) -> DeletionRequest:
             "there is no deletion request of that id", hint="list them with `tokumei delete status`"
         )
     return DeletionRequest(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
-
-
-def list_moves(engine: sa.Engine, request_id: str) -> tuple[tuple[str, datetime, str, str | None], ...]:
-    """State, time, actor and reason of each move of one request, in order."""
-    query = sa.select(request_moves).where(request_moves.c.request_id == request_id).order_by(request_moves.c.move_id)
-    with transaction(engine) as connection:
-        return tuple((row.state, row.moved_at, row.actor, row.reason) for row in connection.execute(query))
 
 
 def move_requests(engine: sa.Engine, requests: Sequence[DeletionRequest], move: Move) -> None:
@@ -206,14 +190,14 @@ def _move(connection: sa.Connection, requests: Sequence[DeletionRequest], move: 
     for request in requests:
         _require_following(request, move.state)
     for batch in split_batches(requests):
-        _require_unmoved(connection, batch)
+        require_unmoved(connection, deletion_requests, batch)
         if move.state == "completed":
             keep_subjects(connection, [request.request_id for request in batch], move.at)
         _store_move(connection, [replace(request, state=move.state, reason=move.reason) for request in batch])
     if not FOLLOWING[move.state]:
         tell_all(connection, [request.request_id for request in requests], move.state, move.at)
     told = [each for each in requests if (move.state, move.reason) != (each.state, each.reason)]
-    _record_moves(connection, [(request, move) for request in told])
+    record_moves(connection, [(request, move) for request in told])
 
 
 def _require_following(request: DeletionRequest, state: str) -> None:
@@ -222,16 +206,6 @@ def _require_following(request: DeletionRequest, state: str) -> None:
             f"request {request.request_id} is {request.state} and cannot become {state}",
             hint="see its history with `tokumei delete status`",
         )
-
-
-def _require_unmoved(connection: sa.Connection, requests: Sequence[DeletionRequest]) -> None:
-    """Each is in the state that the caller saw, and stays in it, so that of two who move one at once, one fails."""
-    columns = deletion_requests.c
-    query = sa.select(columns.request_id, columns.state).where(_is_one_of(requests)).with_for_update()
-    states = {row.request_id: row.state for row in connection.execute(query)}
-    for request in requests:
-        if states.get(request.request_id) != request.state:
-            raise StorageBusyError(f"request {request.request_id} was moved by someone else", hint="run the step again")
 
 
 def _store_move(connection: sa.Connection, moved: Sequence[DeletionRequest]) -> None:
@@ -244,21 +218,6 @@ def _store_move(connection: sa.Connection, moved: Sequence[DeletionRequest]) -> 
 
 def _is_one_of(requests: Sequence[DeletionRequest]) -> sa.ColumnElement[bool]:
     return deletion_requests.c.request_id.in_([request.request_id for request in requests])
-
-
-def _record_moves(connection: sa.Connection, moves: Sequence[tuple[DeletionRequest, Move]]) -> None:
-    rows = [
-        {
-            "request_id": request.request_id,
-            "state": move.state,
-            "moved_at": move.at,
-            "actor": move.actor,
-            "reason": move.reason,
-        }
-        for request, move in moves
-    ]
-    if rows:
-        connection.execute(sa.insert(request_moves), rows)
 
 
 def store_plan(engine: sa.Engine, plan: StoredPlan) -> None:

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from pipelines.control.batches import split_batches
 from pipelines.control.desk_tables import rights_requests
-from pipelines.control.ledger import deletion_requests, request_moves, transaction
+from pipelines.control.ledger import deletion_requests, transaction
+from pipelines.control.moves import Move, record_moves, require_unmoved
 from pipelines.control.outbox import tell_all
-from pipelines.control.requests import Move
-from pipelines.errors import ConfigurationError, RightsError, StorageBusyError
+from pipelines.errors import ConfigurationError, RightsError
 
 ACCESS, RESTRICT, UNRESTRICT, CORRECT = "access", "restrict", "unrestrict", "correct"
 KINDS = (ACCESS, RESTRICT, UNRESTRICT, CORRECT)
@@ -84,7 +84,7 @@ def enter_right(engine: sa.Engine, request: RightsRequest) -> bool:
         if connection.execute(known).first() is not None:
             return False
         connection.execute(sa.insert(rights_requests).values(asdict(request) | {"state": "received"}))
-        _record_moves(connection, [request], Move("received", request.requested_at, request.requested_by))
+        record_moves(connection, [(request, Move("received", request.requested_at, request.requested_by))])
     return True
 
 
@@ -159,7 +159,7 @@ def _move(connection: sa.Connection, requests: Sequence[RightsRequest], move: Mo
                 hint="see its history with `tokumei rights status`",
             )
     for batch in split_batches(requests):
-        _require_unmoved(connection, batch)
+        require_unmoved(connection, rights_requests, batch)
     for request in requests:
         moved = replace(request, state=move.state, reason=move.reason)
         values = {name: getattr(moved, name) for name in MOVABLE}
@@ -169,33 +169,7 @@ def _move(connection: sa.Connection, requests: Sequence[RightsRequest], move: Mo
             template = "refused" if move.state == "refused" else DONE_TEMPLATES[request.kind]
             tell_all(connection, [request.request_id], template, move.at)
     told = [each for each in requests if (move.state, move.reason) != (each.state, each.reason)]
-    _record_moves(connection, told, move)
-
-
-def _require_unmoved(connection: sa.Connection, requests: Sequence[RightsRequest]) -> None:
-    """Each is in the state and plan that the caller saw, so that of two who move one at once, one fails."""
-    columns = rights_requests.c
-    is_meant = columns.request_id.in_([request.request_id for request in requests])
-    rows = connection.execute(sa.select(columns.request_id, columns.state).where(is_meant).with_for_update())
-    states = {row.request_id: row.state for row in rows}
-    for request in requests:
-        if states.get(request.request_id) != request.state:
-            raise StorageBusyError(f"request {request.request_id} was moved by someone else", hint="run the step again")
-
-
-def _record_moves(connection: sa.Connection, requests: Sequence[RightsRequest], move: Move) -> None:
-    rows = [
-        {
-            "request_id": request.request_id,
-            "state": move.state,
-            "moved_at": move.at,
-            "actor": move.actor,
-            "reason": move.reason,
-        }
-        for request in requests
-    ]
-    if rows:
-        connection.execute(sa.insert(request_moves), rows)
+    record_moves(connection, [(request, move) for request in told])
 
 
 def _read(row: sa.Row[Any]) -> RightsRequest:

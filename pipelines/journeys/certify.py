@@ -9,14 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.control.requests import (
-    DeletionRequest,
-    Move,
-    StoredPlan,
-    get_plan,
-    list_planned,
-    move_requests,
-)
+from pipelines.control.moves import Move
+from pipelines.control.requests import DeletionRequest, StoredPlan, get_plan, list_planned, move_requests
 from pipelines.control.restrictions import lift_restrictions
 from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.errors import ConfigurationError, DeletionIncompleteError, MissingKeyError

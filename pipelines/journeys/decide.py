@@ -8,14 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from pipelines.control.holds import Hold, list_holds, protecting_holds
-from pipelines.control.requests import (
-    REFUSABLE_STATES,
-    DeletionRequest,
-    Move,
-    get_request,
-    list_requests,
-    move_requests,
-)
+from pipelines.control.moves import Move
+from pipelines.control.requests import REFUSABLE_STATES, DeletionRequest, get_request, list_requests, move_requests
 from pipelines.control.requests import refuse_request as close_undone
 from pipelines.control.subjects import (
     RESTORE,

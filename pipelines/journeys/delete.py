@@ -13,13 +13,12 @@ from typing import Any
 
 from pipelines.control.deliveries import Delivery
 from pipelines.control.maintenance import hold_maintenance
+from pipelines.control.moves import Move, list_moves
 from pipelines.control.requests import (
     DeletionRequest,
-    Move,
     StoredPlan,
     enter_request,
     get_plan,
-    list_moves,
     list_planned,
     list_requests,
     move_requests,

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pipelines.control.requests import DeletionRequest, Move, StoredPlan, get_plan, move_requests
+from pipelines.control.moves import Move
+from pipelines.control.requests import DeletionRequest, StoredPlan, get_plan, move_requests
 from pipelines.deletion.plan import emptied_tables, rewritten_tables, subjects_of_table
 from pipelines.deletion.request import Subject, unseal_subject
 from pipelines.deletion.resumption import explain_hold, join_outcomes

@@ -24,8 +24,9 @@ from pipelines.control.intake import (
     has_contact,
     withdraw_receipt,
 )
+from pipelines.control.moves import Move
 from pipelines.control.outbox import keep_contact
-from pipelines.control.requests import DeletionRequest, Move, enter_refused, enter_within
+from pipelines.control.requests import DeletionRequest, enter_refused, enter_within
 from pipelines.control.status_codes import digest_code, make_code, mark
 from pipelines.control.subjects import AccountFacts
 from pipelines.control.tombstone_rows import CLOSED_STATES

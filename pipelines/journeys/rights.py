@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.control.requests import Move, StoredPlan, get_plan, record_approval, store_plan
+from pipelines.control.moves import Move
+from pipelines.control.requests import StoredPlan, get_plan, record_approval, store_plan
 from pipelines.control.rights import (
     ACCESS,
     CORRECT,

@@ -12,7 +12,8 @@ from typing import cast
 
 from pipelines.contracts.derive import deletion_targets
 from pipelines.contracts.model import Contract
-from pipelines.control.requests import Move, get_plan
+from pipelines.control.moves import Move
+from pipelines.control.requests import get_plan
 from pipelines.control.rights import ACCESS, RightsRequest, move_rights
 from pipelines.deletion.plan import subjects_of_table
 from pipelines.deletion.request import SUBJECT_PURPOSES, Subject

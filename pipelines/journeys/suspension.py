@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipelines.control.requests import Move, StoredPlan, record_approval, store_plan
+from pipelines.control.moves import Move
+from pipelines.control.requests import StoredPlan, record_approval, store_plan
 from pipelines.control.restrictions import REQUEST, enter_restrictions, lift_restrictions, list_restrictions
 from pipelines.control.rights import (
     RESTRICT,

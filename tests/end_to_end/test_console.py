@@ -23,7 +23,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from pipelines.console.application import ROUTES
 from pipelines.control.desk_tables import desk_acts
 from pipelines.control.ledger import open_ledger
-from pipelines.control.requests import get_request, list_moves, list_requests
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import get_request, list_requests
 from pipelines.embedded.airflow import EmbeddedAirflow
 from pipelines.embedded.credentials import load_passwords
 from pipelines.embedded.environment import configure

@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from pipelines.control.requests import list_moves, list_requests
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import list_requests
 from pipelines.control.subjects import AccountFacts
 from pipelines.journeys.decide import decide_requests
 from pipelines.journeys.delete import accept_landed, find_open_plans, plan_deletions, request_deletion

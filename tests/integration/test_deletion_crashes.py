@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.control.requests import list_moves, list_requests
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import list_requests
 from pipelines.journeys.audit import audit, require_declared
 from pipelines.journeys.delete import accept_landed, find_open_plans
 from pipelines.lake.rewrite import multiset_hash

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from anonymization.operators import pseudonym_of
-from pipelines.control.requests import Move, enter_request, list_requests, move_requests
+from pipelines.control.moves import Move
+from pipelines.control.requests import enter_request, list_requests, move_requests
 from pipelines.deletion.request import new_request, unseal_subject
 from pipelines.errors import StorageBusyError
 from pipelines.ingestion import readers

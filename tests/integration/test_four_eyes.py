@@ -12,7 +12,8 @@ from pipelines.cli import app
 from pipelines.console.approval import ApprovalError, answer_plan
 from pipelines.console.authority import Login, Person
 from pipelines.control.desk_tables import desk_acts, rights_requests
-from pipelines.control.requests import get_plan, get_request, list_moves, list_requests
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import get_plan, get_request, list_requests
 from pipelines.control.subjects import AccountFacts
 from pipelines.errors import SameEyesError
 from pipelines.journeys.decide import decide_requests

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.control.holds import list_holds, release_hold
-from pipelines.control.requests import list_moves, list_requests
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import list_requests
 from pipelines.control.subjects import read_suppression
 from pipelines.journeys.audit import audit
 from pipelines.journeys.decide import decide_requests

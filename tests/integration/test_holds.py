@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.control.holds import list_holds, release_hold
-from pipelines.control.requests import list_moves, list_requests
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import list_requests
 from pipelines.errors import DeletionIncompleteError, PlanChangedError
 from pipelines.journeys import certify, delete
 from pipelines.journeys.audit import audit

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.control.requests import list_moves, list_requests
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import list_requests
 from pipelines.control.subjects import read_suppression
 from pipelines.journeys.decide import decide_requests
 from pipelines.journeys.delete import accept_landed, approve_plan, find_open_plans, plan_deletions

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
-from pipelines.control.requests import get_request, list_moves, list_requests
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import get_request, list_requests
 from pipelines.control.subjects import AccountFacts, read_suppression
 from pipelines.deletion.request import unseal_subject
 from pipelines.errors import ConfigurationError, DeadlineMissedError, DeletionError, PlanChangedError

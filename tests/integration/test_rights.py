@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.control.deliveries import mark_built, unbuilt_dates, unbuilt_digests
-from pipelines.control.requests import get_plan, list_moves
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import get_plan
 from pipelines.control.restrictions import lift_restrictions, list_restrictions, touch_all
 from pipelines.control.rights import get_right, list_rights
 from pipelines.errors import CertificateInvalidError, ConfigurationError, ProofFailedError, RightsError

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.control.requests import get_plan, list_moves
+from pipelines.control.moves import list_moves
+from pipelines.control.requests import get_plan
 from pipelines.control.rights import get_right
 from pipelines.errors import ConfigurationError, PlanChangedError, ProofFailedError, SameEyesError
 from pipelines.journeys.audit import verify_certificates

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from pipelines.control.requests import list_moves
+from pipelines.control.moves import list_moves
 from pipelines.control.restrictions import list_restrictions
 from pipelines.control.rights import list_rights
 from pipelines.journeys.audit import require_declared, verify_certificates

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from pipelines.control import batches
 from pipelines.control.ledger import open_ledger, tombstones
+from pipelines.control.moves import Move
 from pipelines.control.requests import (
     REFUSABLE_STATES,
     DeletionRequest,
-    Move,
     enter_request,
     get_request,
     list_requests,

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from pipelines.control.deletion_facts import CANARY_KEY, FACT_SCHEMA, deletion_facts, record_canary_check
 from pipelines.control.ledger import open_ledger
+from pipelines.control.moves import Move
 from pipelines.control.requests import (
     DeletionRequest,
-    Move,
     StoredPlan,
     enter_request,
     list_requests,

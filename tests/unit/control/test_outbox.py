@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from anonymization.keyring import Keyring, new_keyring, unseal
 from pipelines.control.ledger import open_ledger
 from pipelines.control.messages import Message, Notice
+from pipelines.control.moves import Move
 from pipelines.control.outbox import (
     LEASE,
     MOST_ATTEMPTS,
@@ -30,7 +31,7 @@ from pipelines.control.outbox import (
     settle,
     tell,
 )
-from pipelines.control.requests import DeletionRequest, Move, enter_request, get_request, move_requests, refuse_request
+from pipelines.control.requests import DeletionRequest, enter_request, get_request, move_requests, refuse_request
 from pipelines.errors import ConfigurationError, DeletionError, TokumeiError
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

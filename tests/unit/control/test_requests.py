@@ -11,17 +11,16 @@ import sqlalchemy as sa
 from pipelines.control.batches import BATCH
 from pipelines.control.extensions import store_extensions
 from pipelines.control.ledger import open_ledger
+from pipelines.control.moves import Move, list_moves
 from pipelines.control.requests import (
     FOLLOWING,
     REFUSABLE_STATES,
     DeletionRequest,
-    Move,
     StoredPlan,
     enter_request,
     enter_requests,
     get_plan,
     get_request,
-    list_moves,
     list_requests,
     move_requests,
     note_outcome,

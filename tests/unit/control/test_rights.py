@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.control.ledger import open_ledger
-from pipelines.control.requests import Move, list_moves
+from pipelines.control.moves import Move, list_moves
 from pipelines.control.rights import (
     FOLLOWING,
     OPEN_STATES,

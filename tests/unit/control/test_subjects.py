@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from pipelines.control.kept_subjects import forget_kept, list_kept
 from pipelines.control.ledger import open_ledger, tombstones
-from pipelines.control.requests import DeletionRequest, Move, enter_request, get_request, move_requests
+from pipelines.control.moves import Move
+from pipelines.control.requests import DeletionRequest, enter_request, get_request, move_requests
 from pipelines.control.subjects import (
     RESTORE,
     AccountFacts,
