@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 
 import httpx
 import pytest
 import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
-from playwright.sync_api import Browser, sync_playwright
 
 from pipelines.console.application import create_application
 from pipelines.console.authority import ROLES, Person, Role
@@ -32,8 +30,6 @@ from tests.console.landed import GONE, HOSTILE, MEMBERS, OPEN, REFUSED, WAITING,
 from tests.integration.houses import found_house
 
 ROLE_HEADER = "X-Test-Role"
-CHROMIUM = Path("/usr/bin/chromium")
-SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
 class FixedAuthority:
@@ -162,17 +158,6 @@ def clients(served: str) -> Iterator[dict[str, httpx.Client]]:
 def open_client(address: str, role: str) -> httpx.Client:
     headers = {ROLE_HEADER: role} if role else {}
     return httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=60)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One for each file of tests: the driver's event loop runs for as long as it lives, and suffers no other."""
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
-        yield browser
-        browser.close()
 
 
 def read_token(page: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from pipelines.console.application import ROUTES
 from pipelines.control.desk_tables import desk_acts
@@ -36,8 +36,6 @@ from tests.end_to_end.ports import two_free_ports
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow, pytest.mark.timeout(600)]
 
-CHROMIUM = Path("/usr/bin/chromium")
-SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 TOKUMEI = Path(sys.executable).with_name("tokumei")
 OFFICER, SECOND, AUDITOR, ENGINEER = "compliance-officer", "second-officer", "auditor", "engineer"
 DAG = "propagate_deletions"
@@ -116,16 +114,6 @@ class Office:
         own = {"Sec-Fetch-Site": "same-origin", "Origin": self.url} | headers
         cookies = visitor.cookies if visitor else {}
         return httpx.post(f"{self.url}/privacy{path}", data=form, headers=own, cookies=cookies, timeout=60)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
