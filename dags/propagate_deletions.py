@@ -39,7 +39,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import AssetOrTimeSchedule, dag, task
 
-from pipelines import orchestration
+from pipelines import desk_tasks, orchestration
 from pipelines.settings import load_settings
 
 OFFICERS = [{"id": name, "name": name} for name in load_settings().officer_names]
@@ -48,7 +48,7 @@ PLAN = "ti.xcom_pull(task_ids='plan_deletions')"
 
 @dag(
     schedule=AssetOrTimeSchedule(timetable=orchestration.at("0 5 * * *"), assets=orchestration.MART_ASSETS),
-    deadline=orchestration.APPROVAL_ALERTS,
+    deadline=desk_tasks.APPROVAL_ALERTS,
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,
@@ -57,7 +57,7 @@ PLAN = "ti.xcom_pull(task_ids='plan_deletions')"
 )
 def propagate_deletions() -> None:
     accepted = task(pool=orchestration.INGEST_POOL, show_return_value_in_logs=False)(orchestration.accept_requests)()
-    deadlines = task(trigger_rule="all_done", show_return_value_in_logs=False)(orchestration.report_deadlines)()
+    deadlines = task(trigger_rule="all_done", show_return_value_in_logs=False)(desk_tasks.report_deadlines)()
     plan = task.short_circuit(show_return_value_in_logs=False)(orchestration.plan_deletions)()
     approve = ApprovalOperator(
         task_id="approve",

@@ -1,4 +1,4 @@
-"""The compliance desk's journeys as Airflow tasks: other rights than deletion, and what members are told.
+"""The compliance desk's journeys as Airflow tasks: deadlines, other rights than deletion, what members are told.
 
 As in `orchestration`, nothing heavy is imported before a task runs.
 """
@@ -6,10 +6,43 @@ As in `orchestration`, nothing heavy is imported before a task runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
+
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from pipelines.orchestration import open_installation, read_responder, task_step
 from pipelines.task_metrics import send_counts, send_gauges
+from pipelines.telemetry import logger
+
+
+@task_step
+def report_deadlines() -> dict[str, int]:
+    """Count the requests that are near their due date, warning of them; fail, naming requests, when any is past it."""
+    from pipelines.journeys.decide import find_due_requests, require_in_time
+
+    house = open_installation()
+    due = find_due_requests(house)
+    counts = {"due": len(due.near), "overdue": len(due.overdue)}
+    send_gauges("deletions", **counts)
+    if due.near:
+        days = house.settings.deadline_warning_days
+        logger.warning("%d deletion requests are due within %d days and not done", len(due.near), days)
+    require_in_time(due)
+    return counts
+
+
+# While a plan waits for its approval no other run begins, so that nothing else would tell how many people wait.
+APPROVAL_ALERTS = [
+    DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(days=days),
+        callback=SyncCallback(report_deadlines),
+        name=f"unfinished after {days} days",
+    )
+    for days in (1, 7, 14, 21, 28, 31)
+]
 
 
 @task_step

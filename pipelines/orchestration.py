@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from airflow.sdk import Asset, AssetWatcher, CronTriggerTimetable
-from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from pipelines.errors import TokumeiError, TransientError
 from pipelines.landing_trigger import LandingTrigger
 from pipelines.task_metrics import send_gauges, send_metrics
-from pipelines.telemetry import logger
 
 if TYPE_CHECKING:
     from airflow.sdk.types import DagRunProtocol as DagRun
@@ -207,34 +204,6 @@ def accept_requests() -> dict[str, int]:
     decide_requests(house)
     states = [request.state for request in list_requests(house.ledger)]
     return {state: states.count(state) for state in sorted(set(states))}
-
-
-@task_step
-def report_deadlines() -> dict[str, int]:
-    """Count the requests that are near their due date, warning of them; fail, naming requests, when any is past it."""
-    from pipelines.journeys.decide import find_due_requests, require_in_time
-
-    house = open_installation()
-    due = find_due_requests(house)
-    counts = {"due": len(due.near), "overdue": len(due.overdue)}
-    send_gauges("deletions", **counts)
-    if due.near:
-        days = house.settings.deadline_warning_days
-        logger.warning("%d deletion requests are due within %d days and not done", len(due.near), days)
-    require_in_time(due)
-    return counts
-
-
-# While a plan waits for its approval no other run begins, so that nothing else would tell how many people wait.
-APPROVAL_ALERTS = [
-    DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(days=days),
-        callback=SyncCallback(report_deadlines),
-        name=f"unfinished after {days} days",
-    )
-    for days in (1, 7, 14, 21, 28, 31)
-]
 
 
 @task_step

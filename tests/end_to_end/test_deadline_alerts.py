@@ -27,7 +27,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import dag
 from airflow.sdk.definitions.deadline import DeadlineAlert
 
-from pipelines.orchestration import APPROVAL_ALERTS
+from pipelines.desk_tasks import APPROVAL_ALERTS
 
 alert = APPROVAL_ALERTS[0]
 
