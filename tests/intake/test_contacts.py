@@ -3,6 +3,7 @@
 import pytest
 
 from pipelines.control import outbox
+from pipelines.journeys import intake
 from tests.intake.calls import Service, deletion
 
 SMS = {"channel": "sms", "address": "+81 90-1234-5678", "language": "ja"}
@@ -34,7 +35,7 @@ def test_a_contact_that_a_crash_lost_comes_with_the_same_key_again(service: Serv
     def fail(*_, **__):
         raise OSError("the machine is gone")
 
-    monkeypatch.setattr(outbox, "keep_contact", fail)
+    monkeypatch.setattr(intake, "keep_contact", fail)
     assert service.file(deletion(contact=EMAIL), key="lost-contact").status_code == 503
     monkeypatch.undo()
     answer = service.file(deletion(contact=EMAIL), key="lost-contact")

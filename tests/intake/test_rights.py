@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.journeys import rights
+from pipelines.journeys import intake, rights
 from tests.intake.calls import Service, deletion
 from tests.intake.landed import MEMBER
 
@@ -26,7 +26,7 @@ def test_a_right_that_a_crash_kept_from_being_filed_is_filed_when_it_is_asked_fo
     def fail(*_, **__):
         raise OSError("the machine is gone")
 
-    monkeypatch.setattr(rights, "file_right", fail)
+    monkeypatch.setattr(intake, "file_right", fail)
     assert ask(service, "access", key="interrupted").status_code == 503
     monkeypatch.undo()
     answer = ask(service, "access", key="interrupted")

@@ -20,7 +20,7 @@ POINTS = [
     *points("raise_tombstones", range(1, 3), "tombstones raised"),
     *points("store_plan", range(1, 2), "plan stored"),
     *points("move_requests", range(1, 4), "requests moved"),
-    *points("record_approval", range(1, 2), "approval recorded", slow=False),
+    *points("record_approval", range(1, 2), "approval recorded"),
 ]
 
 

@@ -13,6 +13,7 @@ from pipelines.warehouse.checks import run_checks
 from tests.integration.warehouses import (
     CATALOGUE,
     MONDAY,
+    RESTRICTED,
     SETTINGS,
     Row,
     all_marts,
@@ -35,7 +36,8 @@ def test_only_the_named_days_and_those_that_they_reach_are_made_anew(tmp_path: P
     """
     publish(build(tmp_path, busy_inputs(days=5)))
     fewer = [view(MONDAY + timedelta(days=offset), person) for offset in range(5) for person in range(20)]
-    built = build(tmp_path, inputs_from(page_views=fewer), [MONDAY + timedelta(days=2)])
+    inputs = inputs_from(page_views=fewer, restrictions=RESTRICTED)
+    built = build(tmp_path, inputs, [MONDAY + timedelta(days=2)])
     usage = rows_of(built.path, "marts.usage_daily")
     assert [row["visitors"] for row in usage] == [40, 20, 20, 20, 40]
     environments = "(SELECT event_date, sum(page_views) < 30 AS fewer FROM marts.usage_by_environment_daily GROUP BY 1)"
@@ -119,7 +121,8 @@ def test_days_that_had_aged_out_before_a_mart_was_added_break_none_of_its_checks
 def test_mart_of_another_contract_version_is_made_anew_from_all_days(tmp_path: Path):
     publish(build(tmp_path, busy_inputs(days=2)))
     contracts = (replace(c, version="2.0.0") if c.name == "usage_daily" else c for c in CATALOGUE.contracts)
-    inputs = inputs_from(page_views=[view(MONDAY, 1), view(MONDAY + timedelta(days=1), 1)])
+    views = [view(MONDAY, 1), view(MONDAY + timedelta(days=1), 1)]
+    inputs = inputs_from(page_views=views, restrictions=RESTRICTED)
     marts = all_marts(build(tmp_path, inputs, [MONDAY], catalogue=Catalogue(tuple(contracts))).path)
     assert [row["visitors"] for row in marts["usage_daily"]] == [1, 1]
     assert {row["event_date"] for row in marts["usage_by_environment_daily"]} == {MONDAY + timedelta(days=1)}

@@ -119,6 +119,10 @@ def inputs_from(**rows: list[Row]) -> dict[str, pl.DataFrame]:
     return lake | ledger
 
 
+# Where others are restricted, everything is made anew.
+RESTRICTED = [{"purpose": "usage", "pseudonym": pseudonym(4000)}]
+
+
 def busy_inputs(days: int = 2) -> dict[str, pl.DataFrame]:
     """Enough people on each day for every mart to have rows."""
     dates = [MONDAY + timedelta(days=offset) for offset in range(days)]
@@ -126,7 +130,7 @@ def busy_inputs(days: int = 2) -> dict[str, pl.DataFrame]:
         page_views=[row for day in dates for row in (bot_view(day, 40), *(view(day, person) for person in range(40)))],
         searches=[search(day, person) for day in dates for person in range(12)],
         survey_responses=[answer(day, person) for day in dates for person in range(30)],
-        restrictions=[{"purpose": "usage", "pseudonym": pseudonym(4000)}],
+        restrictions=RESTRICTED,
         security_events=[refusal(day, person) for day in dates for person in range(12)],
         source_files=[received_file(day, read=40, accepted=40) for day in dates],
         deletion_facts=[{"month": MONDAY.replace(day=1), "fact": "completed", "days": 2.5, "row_count": 7}] * 12,
