@@ -16,13 +16,15 @@ import httpx
 
 from pipelines.console.acts import note_act
 from pipelines.console.authority import Person
-from pipelines.errors import DeletionError, SameEyesError
+from pipelines.control.locks import hold_lock
+from pipelines.errors import DeletionError, SameEyesError, StorageBusyError
 from pipelines.journeys.four_eyes import require_four_eyes
 from pipelines.journeys.house import House
 
 Option = Literal["Approve", "Reject"]
 Json = Mapping[str, Any]
 DAG_IDS = ("propagate_deletions", "answer_requests")
+LOCK = "answers"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LONGEST_NOTE = 300
 TIMEOUT_SECONDS = 30.0
@@ -91,11 +93,24 @@ def _answer(house: House, person: Person, digest: str, option: Option, note: str
         raise ApprovalError("the note is too long", hint=f"write {LONGEST_NOTE} characters", kind="note", status=422)
     if option == "Approve":
         _require_four_eyes(house, person, digest)
-    with _log_in(person) as airflow:
+    with _log_in(person) as airflow, _hold_answers(house):
         task = _require_waiting(_find_task(airflow, digest))
         body = {"chosen_options": [option], "params_input": {"note": note} if note else {}}
         _require_accepted(airflow.patch(task.path, json=body))
-        return _read_task(airflow.get(task.path).raise_for_status().json())
+        answered = _read_task(airflow.get(task.path).raise_for_status().json())
+    if answered.answered_by != person.name:  # somebody answered in Airflow's own pages at the same moment
+        raise _already_answered()
+    return answered
+
+
+@contextmanager
+def _hold_answers(house: House) -> Iterator[None]:
+    """One at a time: of two answers that come in the same moment Airflow accepts both, and keeps the later one."""
+    try:
+        with hold_lock(house.ledger, LOCK, TIMEOUT_SECONDS, busy="other answers are under way"):
+            yield
+    except StorageBusyError as error:
+        raise ApprovalError(error.args[0], hint="try again", kind="busy", status=HTTPStatus.CONFLICT) from None
 
 
 def _require_four_eyes(house: House, person: Person, digest: str) -> None:

@@ -14,7 +14,7 @@ from pipelines.journeys.keys import make_keys
 from pipelines.settings import load_settings, prepare_home
 
 PHONE = "+819012345678"
-RUN = "from pipelines.orchestration import flush_notices, tell_delays; tell_delays(); flush_notices()"
+RUN = "from pipelines.desk_tasks import flush_notices, tell_delays; tell_delays(); flush_notices()"
 
 pytestmark = [pytest.mark.airflow, pytest.mark.filterwarnings("default")]
 

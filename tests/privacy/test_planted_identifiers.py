@@ -95,7 +95,7 @@ def use_the_desk(airflow: EmbeddedAirflow, settings: Settings, member: str) -> N
     login = {"username": COMPLIANCE_OFFICER, "password": passwords[COMPLIANCE_OFFICER]}
     with httpx.Client(base_url=airflow.config.url, timeout=60) as console:
         token = console.post("/auth/token", json=login).json()["access_token"]
-        console.headers |= {"Authorization": f"Bearer {token}", "Sec-Fetch-Site": "same-origin"}
+        console.headers.update({"Authorization": f"Bearer {token}", "Sec-Fetch-Site": "same-origin"})
         form = re.search(r'name="token" value="([^"]+)"', console.get("/privacy/find").text)
         assert form is not None
         found = console.post("/privacy/find", data={"token": form[1], "user_id": member})
