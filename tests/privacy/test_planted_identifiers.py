@@ -99,7 +99,8 @@ def use_the_desk(airflow: EmbeddedAirflow, settings: Settings, member: str) -> N
         form = re.search(r'name="token" value="([^"]+)"', console.get("/privacy/find").text)
         assert form is not None
         found = console.post("/privacy/find", data={"token": form[1], "user_id": member})
-    assert len(set(re.findall(r"/requests/([0-9a-f-]{36})", found.text))) == 2
+    # A correction that is done has forgotten whom it was about; access remembers as long as its export is there.
+    assert len(set(re.findall(r"/requests/([0-9a-f-]{36})", found.text))) == 1
 
 
 def ask_over_http(settings: Settings, member: str, address: str) -> None:
