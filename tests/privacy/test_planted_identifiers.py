@@ -106,7 +106,9 @@ def use_the_desk(airflow: EmbeddedAirflow, settings: Settings, member: str) -> N
 def ask_over_http(settings: Settings, member: str, address: str) -> None:
     """A real intake service takes a request with an address that is somebody's, and is then killed."""
     secret, served = make_client_secret(settings, SHOP, renew=False), Served(settings.home)
-    served.start(settings.airflow_home / "intake.log")
+    log = settings.airflow_home / "intake.log"
+    log.touch(mode=0o600)
+    served.start(log)
     contact = {"channel": "email", "address": address, "language": "ja"}
     try:
         assert served.file(secret, deletion(member, contact=contact), key=f"key-of-{member}").status_code == 202
