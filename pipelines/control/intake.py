@@ -22,6 +22,7 @@ from pipelines.control.desk_tables import (
     status_codes,
 )
 from pipelines.control.ledger import deletion_requests, transaction
+from pipelines.control.tombstone_rows import CLOSED_STATES
 
 DELETION = "deletion"
 TIMESTAMP_SECONDS = 300  # how far the clock of a client may be off
@@ -94,11 +95,18 @@ def withdraw_receipt(engine: sa.Engine, receipt: Receipt) -> None:
 
 
 def forget_receipts(engine: sa.Engine, received_before: datetime) -> int:
-    """Forget what was answered before a moment, and the codes that were given with it; returns how many answers."""
+    """Forget what was answered before a moment, and its codes, unless the request is still open; returns how many."""
+    is_open = [
+        sa.select(table.c.request_id).where(table.c.state.notin_(CLOSED_STATES))
+        for table in (deletion_requests, rights_requests)
+    ]
+    old_codes, old = status_codes.c.issued_at < received_before, intake_receipts.c.received_at < received_before
+    open_ids = sa.union_all(*is_open).subquery().c.request_id
     with transaction(engine) as connection:
-        connection.execute(sa.delete(status_codes).where(status_codes.c.issued_at < received_before))
-        old = intake_receipts.c.received_at < received_before
-        return connection.execute(sa.delete(intake_receipts).where(old)).rowcount
+        still_shown = status_codes.c.request_id.in_(sa.select(open_ids))
+        connection.execute(sa.delete(status_codes).where(old_codes & ~still_shown))
+        is_done = intake_receipts.c.request_id.notin_(sa.select(open_ids))
+        return connection.execute(sa.delete(intake_receipts).where(old & is_done)).rowcount
 
 
 def has_contact(engine: sa.Engine, request_id: str) -> bool:

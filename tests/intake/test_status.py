@@ -211,8 +211,10 @@ def test_any_text_in_the_place_of_a_code_is_no_more_than_wrong(service: Service,
 
 def test_codes_that_are_not_valid_any_more_are_forgotten_with_their_answers(found_service):
     service = found_service()
-    service.file(deletion())
+    request_id, _ = file(service)
     now = service.house.now()
+    assert forget_receipts(service.house.ledger, now + timedelta(seconds=1)) == 0  # it is still open
+    change(service, request_id, state="refused")
     assert forget_receipts(service.house.ledger, now - CODE_LIFE) == 0
     assert forget_receipts(service.house.ledger, now + timedelta(seconds=1)) == 1
     with service.house.ledger.connect() as connection:
