@@ -8,6 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -82,9 +83,19 @@ def find_members(settings: Settings, source: str) -> set[str]:
     return {member for text in texts for member in re.findall(r"\bu[0-9]{9}\b", text)}
 
 
-def run_command(settings: Settings, *arguments: str) -> None:
+def try_command(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [Path(sys.executable).with_name("tokumei"), *arguments]
-    subprocess.run(command, env={"TOKUMEI_HOME": str(settings.home), "PATH": ""}, check=True, capture_output=True)
+    environment = {"TOKUMEI_HOME": str(settings.home), "PATH": ""}
+    return subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+
+
+def run_command(settings: Settings, *arguments: str) -> None:
+    """Airflow may be building just now, which the command then says; what it has begun `rights run` ends."""
+    done, deadline = try_command(settings, *arguments), time.monotonic() + 120
+    while "another build" in done.stderr and time.monotonic() < deadline:
+        time.sleep(1)
+        done = try_command(settings, "rights", "run")
+    assert done.returncode == 0, done.stderr
 
 
 def use_the_desk(airflow: EmbeddedAirflow, settings: Settings, member: str) -> None:
