@@ -21,7 +21,7 @@ up: setup ## Start Airflow with its pages on loopback until Ctrl-C
 	@$(BIN)/python -m pipelines.embedded.up
 
 test: develop ## Run every test
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not airflow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not airflow"
 	$(BIN)/pytest -m airflow
 
 test-fast: develop ## Run the tests that need no Airflow and take seconds

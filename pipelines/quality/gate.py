@@ -7,7 +7,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
     from great_expectations.core.batch_definition import BatchDefinition
 
-MOST_KEPT = 1000  # verdicts, each some names
 SCHEMA_FIGURES = ("missing_columns", "extra_columns", "mistyped_columns")
 SCHEMA_EXPECTATIONS = tuple(
     Expectation(
@@ -113,7 +112,7 @@ def judge(contract: Contract, measurement: Measurement) -> Verdict:
     """
     bounded = bounded_figures(contract)
     figures = _figures(bounded, contract, measurement)
-    kept = _kept(json.dumps(suite_document(contract)), tuple(figures.items()))
+    kept = _kept(_suite(json.dumps(suite_document(contract))), figures)
     return Verdict(
         layer=contract.layer,
         table=contract.name,
@@ -158,16 +157,12 @@ def _figure(unit: str, count: int, row_count: int) -> float:
     return 100 * count / max(row_count, 1) if unit == "percent" else float(count)
 
 
-@lru_cache(MOST_KEPT)
-def _kept(suite: str, figures: tuple[tuple[str, float], ...]) -> frozenset[str]:
-    """Ids of the rules of a suite's document that Great Expectations confirms; what it cannot judge is not among them.
-
-    The same figures are judged once: files of one kind, and marts of small days, often have them.
-    """
-    frame = importlib.import_module("pandas").DataFrame([dict(figures)])
+def _kept(suite: ExpectationSuite, figures: Mapping[str, float]) -> frozenset[str]:
+    """Ids of the rules that Great Expectations confirms; whatever it cannot judge is not among them."""
+    frame = importlib.import_module("pandas").DataFrame([figures])
     batch = _batch_definition().get_batch({"dataframe": frame})
     # Other result formats keep values, and stored results keep everything: neither is used.
-    outcome = batch.validate(_suite(suite), result_format="BOOLEAN_ONLY")
+    outcome = batch.validate(suite, result_format="BOOLEAN_ONLY")
     judged = ((result.expectation_config, result.success) for result in outcome.results)
     return frozenset(configuration.kwargs["column"] for configuration, success in judged if configuration and success)
 
